@@ -1,6 +1,156 @@
 // SPDX-License-Identifier: MIT
-/** The core's whole face: exported functions only. */
+/**
+ * The core's whole face: exported functions only, wrapped by src/core.ts. Positions, sizes and page
+ * numbers cross the border as f64, exact up to 2^53, because a JavaScript number becomes one for free.
+ */
+
+import { finishFill as finish } from "./fill/finish"
+import { abortFill as abort, extentOf, planFill as plan } from "./fill/plan"
+import { xxh32 as hash32 } from "./hash/xxh32"
+import {
+  CONTROL_MAGIC,
+  control,
+  EXCHANGE_OFFSET,
+  layOut,
+  slotAddress,
+  WorkerRecord,
+  workerAddress,
+} from "./layout"
+import { mapExtent } from "./map/map"
+import { releaseMetadata } from "./map/metadata"
+import { acquirePages, copyPages, releasePages } from "./pool/access"
+import { freeAllFrames } from "./pool/frames"
+import { internSpace } from "./pool/intern"
+import { lock, unlock } from "./pool/lock"
+import { freeAllSpaces } from "./pool/spaces"
+import { collectStatistics } from "./pool/statistics"
+import { Slot } from "./slot"
+
 export { decodeDeflate } from "./codec/deflate"
 export { decodeLz4 } from "./codec/lz4"
 export { decodeLzma } from "./codec/lzma"
 export { decodeZstd } from "./codec/zstd"
+export { dropMount, dropPages } from "./pool/drop"
+export { releaseSpace } from "./pool/intern"
+
+// The pool's birth.
+
+/** Bytes of memory that a pool of these sizes needs; 0 = more than a memory can hold. */
+export function poolBytes(frameCount: u32, spaceCapacity: u32, workerCount: u32): f64 {
+  return layOut(frameCount, spaceCapacity, workerCount, false) as f64
+}
+
+/** Sets up an empty pool. Only valid once per memory, before any other instance works on it. */
+export function createPool(frameCount: u32, spaceCapacity: u32, workerCount: u32): void {
+  layOut(frameCount, spaceCapacity, workerCount, true)
+  freeAllFrames()
+  freeAllSpaces()
+  const c = control()
+  c.nextMount = 1
+  c.nextWorker = 0
+  c.magic = CONTROL_MAGIC
+}
+
+/** Takes a worker region for this instance; answers its address, or 0 if all are taken or there is no pool. */
+export function joinPool(): usize {
+  const c = control()
+  if (c.magic != CONTROL_MAGIC) return 0
+  lock()
+  const number = c.nextWorker
+  const isFree = number < c.workerCount
+  if (isFree) c.nextWorker = number + 1
+  unlock()
+  return isFree ? workerAddress(number) : 0
+}
+
+/** A number that no other mount on this pool has or had. */
+export function nextMount(): u32 {
+  lock()
+  const c = control()
+  const mount = c.nextMount
+  c.nextMount = mount + 1
+  unlock()
+  return mount
+}
+
+/** Address of a worker's exchange area. */
+export function exchangeAt(worker: usize): usize {
+  return worker + EXCHANGE_OFFSET
+}
+
+/** Address of a worker's fill slot. */
+export function slotAt(worker: usize, slot: u32): usize {
+  return slotAddress(worker, slot)
+}
+
+// Address spaces.
+
+/** See internSpace() of pool/intern.ts; the key lies at the beginning of the worker's exchange area. */
+export function openSpace(worker: usize, tag: u32, owner: u32, keyLength: u32, size: f64): i32 {
+  return internSpace(tag, owner, exchangeAt(worker), keyLength, size as u64)
+}
+
+// Reading.
+
+/** See acquirePages() of pool/access.ts. */
+export function acquire(worker: usize, space: u32, page: f64, count: u32, isUse: bool): usize {
+  return acquirePages(changetype<WorkerRecord>(worker), space, page as u64, count, isUse)
+}
+
+/** See releasePages() of pool/access.ts. */
+export function release(address: usize, count: u32): void {
+  releasePages(address, count)
+}
+
+/** See copyPages() of pool/access.ts. */
+export function copy(worker: usize, space: u32, position: f64, length: u32, target: usize): bool {
+  return copyPages(changetype<WorkerRecord>(worker), space, position as u64, length, target)
+}
+
+/** The page that the last copy() missed. */
+export function missingPage(worker: usize): f64 {
+  return changetype<WorkerRecord>(worker).missingPage as f64
+}
+
+// Filling. The content's description has been written to the head of the slot.
+
+/** See planFill() of fill/plan.ts. */
+export function planFill(worker: usize, slot: usize, page: f64, want: u32, request: u32): i32 {
+  const s = changetype<Slot>(slot)
+  s.worker = worker as u32
+  s.page = page as u64
+  s.want = want
+  s.request = request
+  changetype<WorkerRecord>(worker).misses += 1
+  return plan(s)
+}
+
+/** See finishFill() of fill/finish.ts. */
+export function finishFill(slot: usize): i32 {
+  return finish(changetype<Slot>(slot))
+}
+
+/** See abortFill() of fill/plan.ts. */
+export function abortFill(slot: usize): void {
+  abort(changetype<Slot>(slot))
+}
+
+/** Maps byte `position` of the slot's content into extent 0 of its table, for whoever only asks where it lies. */
+export function mapAt(slot: usize, position: f64): i32 {
+  const s = changetype<Slot>(slot)
+  const status = mapExtent(s, position as u64, extentOf(s, 0))
+  releaseMetadata(s)
+  return status
+}
+
+// Counting and hashing.
+
+/** Writes the record of pool/statistics.ts to the beginning of the worker's exchange area. */
+export function statistics(worker: usize): void {
+  collectStatistics(exchangeAt(worker))
+}
+
+/** xxHash32 of bytes in memory. */
+export function xxh32(address: usize, length: u32, seed: u32): u32 {
+  return hash32(address, length, seed)
+}

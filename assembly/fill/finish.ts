@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/** Finishing a fill: extents into the run, complete pages out to everybody. A page is seen whole or not at all. */
+import { PAGE_BITS, PAGE_MASK, PAGE_SIZE, pagesFor } from "../bits"
+import { WorkerRecord } from "../layout"
+import { FRESH, frameRecord, READY, setFrameState } from "../pool/frames"
+import { announceFill, lock, unlock } from "../pool/lock"
+import { Extent, Slot } from "../slot"
+import { AGAIN, FETCH_FAILED, OK } from "../status"
+import { placeExtent } from "./place"
+import { endOfComplete, extentOf, firstComplete, rangeOf, returnFrame } from "./plan"
+import { clearInRun, runEnd, runFrame } from "./run"
+
+/**
+ * Decodes and copies what the plan asked for, publishes every page that came out right and gives the
+ * other frames back. Answers OK if the page asked for is among them; else what was wrong with the first
+ * extent of it that failed, with slot.errorOffset; AGAIN if what it is copied from has gone meanwhile.
+ */
+export function finishFill(slot: Slot): i32 {
+  const answer = placeExtents(slot)
+  clearBehindFile(slot)
+  lock()
+  publishPages(slot)
+  unlock()
+  slot.runLength = 0
+  announceFill()
+  return answer
+}
+
+/** Places all extents; answers the status of the first bad one within the page asked for. */
+function placeExtents(slot: Slot): i32 {
+  const from = slot.page << PAGE_BITS
+  const until = from + PAGE_SIZE
+  let answer: i32 = OK
+  for (let i: u32 = 0; i < slot.extentUsed; i++) {
+    const extent = extentOf(slot, i)
+    extent.status = rangeStatus(slot, extent)
+    if (!extent.status) extent.status = placeExtent(slot, extent)
+    if (extent.status && !answer) {
+      if (extent.logical < until && extent.logical + extent.wanted > from) {
+        answer = extent.status
+        slot.errorOffset = extent.logical
+        if (answer == FETCH_FAILED) slot.needCount = failedRange(slot, extent)
+      }
+    }
+  }
+  return answer
+}
+
+/** FETCH_FAILED if one of the ranges that an extent needs could not be read. */
+function rangeStatus(slot: Slot, extent: Extent): i32 {
+  for (let i = extent.firstRange; i <= extent.lastRange; i++) {
+    if (rangeOf(slot, i).status) return FETCH_FAILED
+  }
+  return OK
+}
+
+/** Number of the first range of an extent that could not be read. */
+function failedRange(slot: Slot, extent: Extent): u32 {
+  let i = extent.firstRange
+  while (i < extent.lastRange) {
+    if (rangeOf(slot, i).status) break
+    i++
+  }
+  return i
+}
+
+/** Fills the rest of the file's last page with zeros, as far as it is in the run. */
+function clearBehindFile(slot: Slot): void {
+  if (!(slot.size & PAGE_MASK)) return
+  const end = pagesFor(slot.size) << PAGE_BITS
+  if (runEnd(slot) < end) return
+  if (slot.size < slot.runPage << PAGE_BITS) return
+  clearInRun(slot, slot.size, end - slot.size)
+}
+
+/** Publishes the pages that this fill entered and completed, gives back all other frames. Under the lock. */
+function publishPages(slot: Slot): void {
+  const worker = changetype<WorkerRecord>(slot.worker as usize)
+  const first = firstComplete(slot)
+  const end = endOfComplete(slot)
+  let index: u32 = 0
+  for (let i: u32 = 0; i < slot.runLength; i++) {
+    const page = slot.runPage + i
+    const frame = runFrame(slot, i)
+    if (frameRecord(frame).space == slot.space && page >= first && page < end) {
+      while (index < slot.extentUsed && endOf(extentOf(slot, index)) <= page << PAGE_BITS) index++
+      if (isGood(slot, index, page)) {
+        setFrameState(frame, READY | FRESH)
+        worker.pagesFilled += 1
+        continue
+      }
+    }
+    returnFrame(frame)
+  }
+}
+
+/** First byte behind what is wanted of an extent. */
+function endOf(extent: Extent): u64 {
+  return extent.logical + extent.wanted
+}
+
+/** Whether all extents of a page, from number `index` on, came out right. */
+function isGood(slot: Slot, index: u32, page: u64): bool {
+  const until = (page + 1) << PAGE_BITS
+  for (let i = index; i < slot.extentUsed; i++) {
+    const extent = extentOf(slot, i)
+    if (extent.logical >= until) break
+    if (extent.status) return false
+  }
+  return true
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/** Bringing one extent's bytes into the run: decode, copy or clear. */
+import { PAGE_BITS, PAGE_MASK, PAGE_SIZE } from "../bits"
+import { decode } from "../codec/decode"
+import { CODEC_OFFSET, frameAddress, WORKSPACE_OFFSET, WorkerRecord } from "../layout"
+import { copyMetadata, releaseMetadata } from "../map/metadata"
+import { pinFrame, unpinFrame } from "../pool/frames"
+import { findPage } from "../pool/pages"
+import {
+  CONTENT_ZERO_PADDED,
+  EXTENT_INTERLACED,
+  EXTENT_PARTIAL,
+  Extent,
+  KIND_COPY,
+  KIND_DECODE,
+  KIND_FRAGMENT,
+  KIND_HOLE,
+  KIND_METADATA,
+  Slot,
+} from "../slot"
+import { AGAIN, ALL_PADDING, NEED_METADATA, OK } from "../status"
+import { addressInRun, clearInRun, contiguousBytes, copyToRun, runEnd } from "./run"
+
+/** Puts the wanted bytes of an extent into the run, as far as the run reaches. */
+export function placeExtent(slot: Slot, extent: Extent): i32 {
+  const from = max<u64>(extent.logical, slot.runPage << PAGE_BITS)
+  const until = min<u64>(extent.logical + extent.wanted, runEnd(slot))
+  if (from >= until) return OK
+  if (extent.kind == KIND_DECODE) return placeDecoded(slot, extent, from, until)
+  if (extent.kind == KIND_COPY) placeStored(slot, extent, from, until)
+  else if (extent.kind == KIND_HOLE) clearInRun(slot, from, until - from)
+  else if (extent.kind == KIND_FRAGMENT) return placeFragment(slot, extent, from, until)
+  else if (extent.kind == KIND_METADATA) return placeMetadata(slot, extent, from, until)
+  return OK
+}
+
+/** Decodes straight into the frames if the extent lies in them in one piece, else by way of the workspace. */
+function placeDecoded(slot: Slot, extent: Extent, from: u64, until: u64): i32 {
+  const worker = changetype<WorkerRecord>(slot.worker as usize)
+  if (from == extent.logical && until == from + extent.wanted) {
+    if (contiguousBytes(slot, from, extent.wanted) == extent.wanted) {
+      // What an overshooting copy destroys behind this extent is written later, by those that follow.
+      const slack = slot.isContiguous ? runEnd(slot) - until : 0
+      worker.bytesDecoded += extent.wanted
+      return decodeExtent(slot, extent, addressInRun(slot, from), extent.wanted, slack as u32)
+    }
+  }
+  const workspace = (slot.worker as usize) + WORKSPACE_OFFSET
+  if (!isInWorkspace(slot, extent, worker)) {
+    worker.workspaceMount = 0
+    worker.bytesDecoded += extent.wanted
+    const status = decodeExtent(slot, extent, workspace, extent.wanted, PAGE_SIZE)
+    if (status) return status
+    rememberWorkspace(slot, extent, worker)
+  }
+  copyToRun(slot, from, workspace + ((from - extent.logical) as usize), until - from)
+  return OK
+}
+
+/**
+ * Whether the workspace still holds the decoded bytes of this very pcluster: without it, reading a long
+ * extent in windows would decode it from its beginning for every window.
+ */
+function isInWorkspace(slot: Slot, extent: Extent, worker: WorkerRecord): bool {
+  return (
+    worker.workspaceMount == slot.mount &&
+    worker.workspaceSpace == slot.space &&
+    worker.workspaceLogical == extent.logical &&
+    worker.workspaceAddress == extent.physical &&
+    worker.workspaceLength == extent.encodedLength &&
+    worker.workspaceAlgorithm == extent.algorithm &&
+    worker.workspaceDevice == extent.device &&
+    worker.workspaceDecoded >= extent.wanted
+  )
+}
+
+/** Notes whose bytes the workspace holds. */
+function rememberWorkspace(slot: Slot, extent: Extent, worker: WorkerRecord): void {
+  worker.workspaceMount = slot.mount
+  worker.workspaceSpace = slot.space
+  worker.workspaceLogical = extent.logical
+  worker.workspaceAddress = extent.physical
+  worker.workspaceLength = extent.encodedLength
+  worker.workspaceAlgorithm = extent.algorithm
+  worker.workspaceDevice = extent.device
+  worker.workspaceDecoded = extent.wanted
+}
+
+/**
+ * Decodes the first `length` bytes of an extent. Streams are right-aligned in their pcluster: leading
+ * zeros are padding, always less than a block; no stream begins with a zero byte.
+ */
+function decodeExtent(slot: Slot, extent: Extent, target: usize, length: u32, slack: u32): i32 {
+  let source = extent.staging as usize
+  let sourceLength = extent.encodedLength
+  let isPartial = bool(extent.flags & EXTENT_PARTIAL) || length < extent.length
+  if (slot.flags & CONTENT_ZERO_PADDED) {
+    const limit = min<u32>(sourceLength, (1 as u32) << slot.blockBits)
+    let padding: u32 = 0
+    while (padding < limit) {
+      if (load<u8>(source + padding)) break
+      padding++
+    }
+    if (padding == limit) return ALL_PADDING
+    source += padding
+    sourceLength -= padding
+  } else {
+    // Before zero padding the stream began at the cluster's start and its end is not told.
+    isPartial = true
+  }
+  const workspace = (slot.worker as usize) + CODEC_OFFSET
+  return decode(extent.algorithm, source, sourceLength, target, length, slack, workspace, isPartial)
+}
+
+/** Copies a pcluster that is stored as it is: linear, or rotated so that bytes keep their offset in the block. */
+function placeStored(slot: Slot, extent: Extent, from: u64, until: u64): void {
+  const staging = extent.staging as usize
+  if (!(extent.flags & EXTENT_INTERLACED)) {
+    copyToRun(slot, from, staging + ((from - extent.logical) as usize), until - from)
+    return
+  }
+  const blockSize = (1 as u64) << slot.blockBits
+  const shift = extent.logical & (blockSize - 1)
+  // Bytes up to the end of the block they begin in lie at the end of the pcluster, the others at its start.
+  const turn = extent.logical + min<u64>(blockSize - shift, extent.length)
+  if (from < turn) {
+    const end = min(until, turn)
+    const at = extent.encodedLength - blockSize + shift + (from - extent.logical)
+    copyToRun(slot, from, staging + (at as usize), end - from)
+  }
+  if (until > turn) {
+    const begin = max(from, turn)
+    copyToRun(slot, begin, staging + ((begin - turn) as usize), until - begin)
+  }
+}
+
+/** Copies from the pages of the packed inode, which the plan saw in the pool. */
+function placeFragment(slot: Slot, extent: Extent, from: u64, until: u64): i32 {
+  let at = from
+  while (at < until) {
+    const position = extent.physical + (at - extent.logical)
+    const page = position >> PAGE_BITS
+    const piece = min<u64>(PAGE_SIZE - (position & PAGE_MASK), until - at)
+    const found = findPage(slot.packedSpace, page)
+    if (found < 0) return AGAIN
+    if (!pinFrame(found as u32, slot.packedSpace, page)) return AGAIN
+    copyToRun(slot, at, frameAddress(found as u32) + ((position & PAGE_MASK) as usize), piece)
+    unpinFrame(found as u32)
+    at += piece
+  }
+  return OK
+}
+
+/** Copies inline data from the pages of the metadata space. */
+function placeMetadata(slot: Slot, extent: Extent, from: u64, until: u64): i32 {
+  let at = from
+  while (at < until) {
+    const position = extent.physical + (at - extent.logical)
+    const piece = min(contiguousBytes(slot, at, until - at), until - at)
+    if (!copyMetadata(slot, position, piece as u32, addressInRun(slot, at))) {
+      releaseMetadata(slot)
+      return slot.answer == NEED_METADATA ? AGAIN : slot.answer
+    }
+    at += piece
+  }
+  releaseMetadata(slot)
+  return OK
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Planning a fill: from a range of pages to the extents that make them up, the frames they go to, and
+ * the device ranges that must be read. A plan has no effect on the pool until all metadata it needs is
+ * there; then it takes the frames and marks their pages busy, so that nobody else fills them too.
+ */
+import { alignUp, PAGE_BITS, PAGE_SIZE, pagesFor } from "../bits"
+import { control } from "../layout"
+import { isWhole, mapExtent } from "../map/map"
+import { copyMetadata, releaseMetadata } from "../map/metadata"
+import { BUSY_FRAME, frameRecord, frameState, freeFrame, READY } from "../pool/frames"
+import { announceFill, lock, unlock } from "../pool/lock"
+import { findPage, insertPage, removePage } from "../pool/pages"
+import { takeRun } from "../pool/reclaim"
+import {
+  EXTENT_IN_METADATA,
+  EXTENT_SIZE,
+  EXTENT_TABLE_LENGTH,
+  EXTENTS_OFFSET,
+  Extent,
+  KIND_FRAGMENT,
+  KIND_RAW,
+  RANGE_SIZE,
+  RANGE_TABLE_LENGTH,
+  RANGES_OFFSET,
+  Range,
+  REQUEST_STEAL,
+  RUN_LIMIT,
+  Slot,
+  STAGING_GOAL,
+  STAGING_OFFSET,
+  STAGING_SIZE,
+} from "../slot"
+import { BUSY, NEED_METADATA, NEED_PACKED, NO_FRAME, OK, PAGE_TOO_SCATTERED, RESIDENT } from "../status"
+import { addressInRun, contiguousBytes, runEnd, runFrame, setRunFrame } from "./run"
+
+/** A run is at most this share (a power of two) of the pool. */
+const RUN_SHARE_SHIFT: u32 = 2
+
+/** Extent number `index` of the plan. */
+export function extentOf(slot: Slot, index: u32): Extent {
+  return changetype<Extent>(changetype<usize>(slot) + EXTENTS_OFFSET + (index as usize) * EXTENT_SIZE)
+}
+
+/** Range number `index` of the plan. */
+export function rangeOf(slot: Slot, index: u32): Range {
+  return changetype<Range>(changetype<usize>(slot) + RANGES_OFFSET + (index as usize) * RANGE_SIZE)
+}
+
+/** First byte behind page `page`, or the end of the file. */
+function endOfPage(slot: Slot, page: u64): u64 {
+  return min<u64>((page + 1) << PAGE_BITS, slot.size)
+}
+
+/**
+ * Plans to bring in slot.page and up to slot.want pages from it on. Answers OK: read the ranges, then
+ * finish or abort. RESIDENT, BUSY, NEED_METADATA, NEED_PACKED, NO_FRAME or a damage status: nothing was
+ * taken, there is nothing to finish.
+ */
+export function planFill(slot: Slot): i32 {
+  const status = planPages(slot)
+  releaseMetadata(slot)
+  return status
+}
+
+/** planFill() but for letting go of metadata. */
+function planPages(slot: Slot): i32 {
+  if (CHECKED) assert(slot.page << PAGE_BITS < slot.size)
+  slot.cursorFrame = 0
+  const wait = cutWindow(slot)
+  if (wait) return wait
+  const status = gatherExtents(slot)
+  if (status) return status
+  lock()
+  const taken = takeFrames(slot)
+  if (taken == OK) enterPages(slot)
+  unlock()
+  if (taken) return taken
+  planRanges(slot)
+  return OK
+}
+
+/** Ends the window before the first page that is in the pool or on its way. */
+function cutWindow(slot: Slot): i32 {
+  const found = findPage(slot.space, slot.page)
+  if (found >= 0) {
+    if (!(frameState(found as u32) & BUSY_FRAME)) return RESIDENT
+    if (!(slot.request & REQUEST_STEAL)) return BUSY
+  }
+  const left = pagesFor(slot.size) - slot.page
+  const want = min<u64>(min<u32>(slot.want, control().windowLimit), left) as u32
+  let pages: u32 = 1
+  while (pages < want) {
+    if (findPage(slot.space, slot.page + pages) >= 0) break
+    pages++
+  }
+  slot.want = pages
+  return OK
+}
+
+/**
+ * Maps the window's extents in order into the slot's table. Extents that must be whole may reach beyond
+ * both ends of the window. A page that the last one leaves unfinished is finished with the beginning of
+ * the next extents, so that the next window starts with a page of its own.
+ */
+function gatherExtents(slot: Slot): i32 {
+  const from = slot.page << PAGE_BITS
+  const mustReach = endOfPage(slot, slot.page)
+  const until = min<u64>((slot.page + slot.want) << PAGE_BITS, slot.size)
+  slot.extentUsed = 0
+  slot.stagingUsed = 0
+  slot.coverStart = from
+  slot.coverEnd = from
+  while (slot.coverEnd < until) {
+    const status = addExtent(slot, until, u64.MAX_VALUE, slot.coverEnd < mustReach)
+    if (status == OK) continue
+    if (status == NEED_METADATA || status == NEED_PACKED) return status
+    // What is wrong with later pages is told when they are asked for.
+    if (slot.coverEnd >= mustReach) return OK
+    slot.errorOffset = slot.coverEnd
+    return status
+  }
+  const goal = min<u64>(alignUp(slot.coverEnd, PAGE_SIZE), slot.size)
+  while (slot.coverEnd < goal) {
+    const status = addExtent(slot, goal, goal, false)
+    if (status == OK) continue
+    return status == NEED_METADATA || status == NEED_PACKED ? status : OK
+  }
+  return OK
+}
+
+/**
+ * Adds the extent at slot.coverEnd. One that may be cut anywhere is cut at `until`, one that must be
+ * decoded from its beginning at `cutAt`. Unless it is needed it must fit what one fill may hold.
+ */
+function addExtent(slot: Slot, until: u64, cutAt: u64, isNeeded: bool): i32 {
+  if (slot.extentUsed == EXTENT_TABLE_LENGTH) return PAGE_TOO_SCATTERED
+  const at = slot.coverEnd
+  const extent = extentOf(slot, slot.extentUsed)
+  let status = mapExtent(slot, at, extent)
+  if (status) return status
+  if (isWhole(extent)) {
+    extent.wanted = min<u64>(extent.length, cutAt - extent.logical) as u32
+    status = stageExtent(slot, extent, isNeeded)
+  } else {
+    const skipped = at - extent.logical
+    extent.logical = at
+    extent.physical += skipped
+    extent.length = min<u64>(extent.length - skipped, until - at)
+    extent.wanted = extent.length as u32
+    status = extent.kind == KIND_FRAGMENT ? findFragment(slot, extent) : OK
+  }
+  if (status) return status
+  if (slot.extentUsed == 0) slot.coverStart = extent.logical
+  slot.coverEnd = extent.logical + extent.wanted
+  slot.extentUsed += 1
+  return OK
+}
+
+/** Gives the stored bytes of an extent a place in the staging; those in the metadata are copied there at once. */
+function stageExtent(slot: Slot, extent: Extent, isNeeded: bool): i32 {
+  const start = slot.extentUsed == 0 ? extent.logical : slot.coverStart
+  const pages = pagesFor(extent.logical + extent.wanted) - (start >> PAGE_BITS)
+  const staged = slot.stagingUsed + extent.encodedLength
+  if (!isNeeded) {
+    if (pages > RUN_LIMIT) return PAGE_TOO_SCATTERED
+    if (staged > STAGING_GOAL) return PAGE_TOO_SCATTERED
+  }
+  if (staged > STAGING_SIZE) return PAGE_TOO_SCATTERED
+  extent.staging = (changetype<usize>(slot) as u32) + STAGING_OFFSET + slot.stagingUsed
+  if (extent.flags & EXTENT_IN_METADATA) {
+    if (!copyMetadata(slot, extent.physical, extent.encodedLength, extent.staging)) return slot.answer
+  }
+  slot.stagingUsed = staged
+  return OK
+}
+
+/** Sees whether the pages of the packed inode that an extent is copied from are in the pool. */
+function findFragment(slot: Slot, extent: Extent): i32 {
+  const first = extent.physical >> PAGE_BITS
+  const end = pagesFor(extent.physical + extent.length)
+  for (let page = first; page < end; page++) {
+    const frame = findPage(slot.packedSpace, page)
+    if (frame >= 0) {
+      if (frameState(frame as u32) & READY) continue
+    }
+    slot.needPage = page
+    slot.needCount = (end - page) as u32
+    return NEED_PACKED
+  }
+  return OK
+}
+
+/** First page of the file that the extents make up completely, and the one behind the last. */
+export function firstComplete(slot: Slot): u64 {
+  return pagesFor(slot.coverStart)
+}
+export function endOfComplete(slot: Slot): u64 {
+  return slot.coverEnd == slot.size ? pagesFor(slot.size) : slot.coverEnd >> PAGE_BITS
+}
+
+/**
+ * Takes frames for the run: one contiguous run for everything the extents touch if there is one, else
+ * whatever frames there are for the pages of the window. Only valid under the lock.
+ */
+function takeFrames(slot: Slot): i32 {
+  slot.runPage = slot.coverStart >> PAGE_BITS
+  const pages = pagesFor(slot.coverEnd) - slot.runPage
+  if (pages <= min<u32>(RUN_LIMIT, max<u32>(1, control().frameCount >> RUN_SHARE_SHIFT))) {
+    const first = takeRun(pages as u32)
+    if (first >= 0) {
+      slot.runLength = pages as u32
+      slot.isContiguous = 1
+      for (let i: u32 = 0; i < slot.runLength; i++) setRunFrame(slot, i, (first as u32) + i)
+      return OK
+    }
+  }
+  slot.runPage = slot.page
+  slot.isContiguous = 0
+  const want = min<u64>(endOfComplete(slot) - slot.page, slot.want) as u32
+  let taken: u32 = 0
+  let piece = want
+  while (taken < want) {
+    if (piece > want - taken) piece = want - taken
+    const first = takeRun(piece)
+    if (first < 0) {
+      if (piece == 1) break
+      piece >>= 1
+      continue
+    }
+    for (let i: u32 = 0; i < piece; i++) setRunFrame(slot, taken + i, (first as u32) + i)
+    taken += piece
+  }
+  slot.runLength = taken
+  return taken ? OK : NO_FRAME
+}
+
+/** Marks the complete pages of the run busy in the page index, but for those that are there already. Under the lock. */
+function enterPages(slot: Slot): void {
+  const end = min<u64>(endOfComplete(slot), slot.runPage + slot.runLength)
+  for (let page = max(firstComplete(slot), slot.runPage); page < end; page++) {
+    const there = findPage(slot.space, page)
+    if (there >= 0) {
+      if (!(slot.request & REQUEST_STEAL)) continue
+      if (!(frameState(there as u32) & BUSY_FRAME)) continue
+      // A synchronous fill cannot wait for one that is suspended: it takes the page over. The other one
+      // finds its frame out of the index and gives it back.
+      removePage(there as u32)
+    }
+    insertPage(runFrame(slot, (page - slot.runPage) as u32), slot.space, page)
+  }
+}
+
+/** Lists the device ranges that the extents need, neighbours merged. */
+function planRanges(slot: Slot): void {
+  slot.rangeCount = 0
+  const end = runEnd(slot)
+  for (let i: u32 = 0; i < slot.extentUsed; i++) {
+    const extent = extentOf(slot, i)
+    extent.firstRange = 1
+    extent.lastRange = 0
+    if (isWhole(extent)) {
+      if (extent.flags & EXTENT_IN_METADATA) continue
+      if (extent.logical >= end) continue
+      addRange(slot, extent, extent.physical, extent.encodedLength, extent.staging)
+    } else if (extent.kind == KIND_RAW) {
+      const length = min<u64>(extent.length, end > extent.logical ? end - extent.logical : 0)
+      for (let done: u64 = 0; done < length; ) {
+        const at = extent.logical + done
+        const piece = contiguousBytes(slot, at, length - done) as u32
+        addRange(slot, extent, extent.physical + done, piece, addressInRun(slot, at) as u32)
+        done += piece
+      }
+    }
+  }
+}
+
+/** Adds a range for an extent, or makes the last one longer. */
+function addRange(slot: Slot, extent: Extent, offset: u64, length: u32, address: u32): void {
+  if (slot.rangeCount) {
+    const last = rangeOf(slot, slot.rangeCount - 1)
+    if (last.device == extent.device && last.offset + last.length == offset) {
+      if (last.address + last.length == address) {
+        last.length += length
+        noteRange(extent, slot.rangeCount - 1)
+        return
+      }
+    }
+  }
+  if (CHECKED) assert(slot.rangeCount < RANGE_TABLE_LENGTH)
+  const range = rangeOf(slot, slot.rangeCount)
+  range.offset = offset
+  range.length = length
+  range.address = address
+  range.device = extent.device
+  range.status = OK
+  noteRange(extent, slot.rangeCount)
+  slot.rangeCount += 1
+}
+
+/** Remembers that a range brings bytes of an extent. */
+function noteRange(extent: Extent, range: u32): void {
+  if (extent.firstRange > extent.lastRange) extent.firstRange = range
+  extent.lastRange = range
+}
+
+/** Gives up a fill whose plan answered OK: its pages leave the index, its frames go back. */
+export function abortFill(slot: Slot): void {
+  lock()
+  for (let i: u32 = 0; i < slot.runLength; i++) returnFrame(runFrame(slot, i))
+  unlock()
+  slot.runLength = 0
+  announceFill()
+}
+
+/** Gives back a frame that this fill holds busy. Only valid under the lock. */
+export function returnFrame(frame: u32): void {
+  if (CHECKED) assert(bool(frameState(frame) & BUSY_FRAME))
+  if (frameRecord(frame).space) removePage(frame)
+  freeFrame(frame)
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Where everything lies in memory. Every region starts where the one before it ends; nothing of the
+ * pool is kept anywhere else, so that any number of instances can work on one memory.
+ *
+ *   0          constant tables (data segments; the only ones)
+ *   CONTROL    control block: sizes, addresses of the regions below, lock, hand, counters
+ *              frame bitmap     one bit a frame, set = free
+ *              frame table      FRAME_RECORD_SIZE a frame: state, address space, page, chain
+ *              page buckets     u32 each: first frame of a hash chain, + 1
+ *              space table      SPACE_RECORD_SIZE an address space
+ *              space buckets    u32 each: first space of a hash chain
+ *              workers          WORKER_SIZE each: counters, exchange area, scratch, fill slots
+ *              frames           PAGE_SIZE each, to the end of memory
+ *
+ * A worker's region:
+ *
+ *   +0                   WorkerRecord: result words and counters
+ *   +EXCHANGE_OFFSET     exchange area: keys and small pieces of metadata between core and TypeScript
+ *   +CODEC_OFFSET        scratch memory of the decoders
+ *   +SLOTS_OFFSET        SLOT_COUNT fill slots, each: Slot record, tables, staging
+ *   +WORKSPACE_OFFSET    one decoded extent that does not fit its place in the frames
+ */
+import { alignUp, PAGE_BITS, PAGE_SIZE } from "./bits"
+import { CODEC_WORKSPACE_BYTES } from "./codec/codec"
+import { EXTENT_LIMIT, READ_MARGIN, SLOT_SIZE, WINDOW_LIMIT } from "./slot"
+
+/** Constant tables end before this. */
+export const CONTROL: usize = 0x10000
+const CONTROL_SIZE: u32 = PAGE_SIZE
+
+/**
+ * The control block, at CONTROL.
+ *
+ *   0    frameCount | bucketMask | spaceCapacity | spaceBucketMask | workerCount | windowLimit
+ *   24   addresses: bitmap | frameTable | buckets | spaces | spaceBuckets | workers | frames | end
+ *   64   lock                              (a cache line of its own)
+ *   128  hand | freeFrames | bitmapHint | freeSpace | usedSpaces | nextMount     (under the lock)
+ *   192  fillEpoch                         (counts finished fills; waiters wait on it)
+ */
+@unmanaged
+export class Control {
+  frameCount: u32
+  bucketMask: u32
+  spaceCapacity: u32
+  spaceBucketMask: u32
+  workerCount: u32
+  windowLimit: u32
+  bitmap: usize
+  frameTable: usize
+  buckets: usize
+  spaces: usize
+  spaceBuckets: usize
+  workers: usize
+  frames: usize
+  end: usize
+  magic: u32
+  reserved0: u32
+  lock: u32
+  hand: u32
+  freeFrames: u32
+  bitmapHint: u32
+  /** First record of the list of free address spaces, 0 = none. */
+  freeSpace: u32
+  usedSpaces: u32
+  nextMount: u32
+  nextWorker: u32
+  reserved4: u32
+  /** Pages thrown out of their frames so far. */
+  reclaimed: u64
+}
+
+/** Where the epoch word lies; on a line of its own because waiters poll it. */
+export const FILL_EPOCH: usize = CONTROL + 256
+
+/** Says that a control block has been set up ("EROF"). */
+export const CONTROL_MAGIC: u32 = 0x464f5245
+
+/**
+ * What a frame holds. One per frame, in the order of the frames.
+ *
+ *   0   state   see pool/frames.ts
+ *   4   space   address space of the page in it, 0 = none
+ *   8   page    number of that page
+ *   16  next    next frame of the same hash chain, + 1; 0 = end
+ *   20  reserved
+ */
+@unmanaged
+export class FrameRecord {
+  state: u32
+  space: u32
+  page: u64
+  next: u32
+  reserved: u32
+  reserved2: u64
+}
+
+export const FRAME_RECORD_BITS: u32 = 5
+export const FRAME_RECORD_SIZE: u32 = 1 << FRAME_RECORD_BITS
+
+/**
+ * An address space: the pages of one file identity.
+ *
+ *   0    tag | owner | hash | next        what kind of key; mount or domain it belongs to; hash chain
+ *   16   references | pages | keyLength | keyFrame
+ *   32   size                             of the file, in bytes
+ *   40   keyFrameCount | generation
+ *   48   key, when it is not longer than SPACE_KEY_INLINE; else it lies in frames of its own
+ */
+@unmanaged
+export class SpaceRecord {
+  tag: u32
+  owner: u32
+  hash: u32
+  next: u32
+  references: u32
+  pages: u32
+  keyLength: u32
+  keyFrame: u32
+  size: u64
+  keyFrameCount: u32
+  reserved: u32
+}
+
+export const SPACE_RECORD_BITS: u32 = 7
+export const SPACE_RECORD_SIZE: u32 = 1 << SPACE_RECORD_BITS
+export const SPACE_KEY_OFFSET: u32 = offsetof<SpaceRecord>()
+export const SPACE_KEY_INLINE: u32 = SPACE_RECORD_SIZE - SPACE_KEY_OFFSET
+
+/**
+ * The head of a worker's region. Counters are plain: only this worker writes them.
+ *
+ *   0    runLength         pages of the run that acquire() found
+ *   8    hits | misses | bytesDecoded | pagesFilled
+ *   40   workspace...      which extent the workspace holds
+ */
+@unmanaged
+export class WorkerRecord {
+  runLength: u32
+  reserved: u32
+  hits: u64
+  misses: u64
+  bytesDecoded: u64
+  pagesFilled: u64
+  /** First page that copyPages() missed. */
+  missingPage: u64
+  /** Which extent the workspace holds decoded; mount 0 = none. */
+  workspaceMount: u32
+  workspaceSpace: u32
+  workspaceLogical: u64
+  workspaceAddress: u64
+  workspaceLength: u32
+  workspaceAlgorithm: u32
+  workspaceDevice: u32
+  workspaceDecoded: u32
+}
+
+export const EXCHANGE_OFFSET: u32 = PAGE_SIZE
+export const EXCHANGE_SIZE: u32 = 128 << 10
+export const CODEC_OFFSET: u32 = EXCHANGE_OFFSET + EXCHANGE_SIZE
+export const SLOTS_OFFSET: u32 = CODEC_OFFSET + CODEC_WORKSPACE_BYTES
+
+/** Fills that one worker can have under way; slot 0 is for synchronous ones, which never overlap. */
+export const SLOT_COUNT: u32 = 8
+export const WORKSPACE_OFFSET: u32 = SLOTS_OFFSET + SLOT_COUNT * SLOT_SIZE
+export const WORKSPACE_SIZE: u32 = EXTENT_LIMIT + READ_MARGIN
+export const WORKER_SIZE: u32 = WORKSPACE_OFFSET + WORKSPACE_SIZE
+
+/** The control block. */
+export function control(): Control {
+  return changetype<Control>(CONTROL)
+}
+
+/** The address of a frame's bytes. */
+export function frameAddress(frame: u32): usize {
+  return control().frames + ((frame as usize) << PAGE_BITS)
+}
+
+/** The worker region with that number. */
+export function workerAddress(worker: u32): usize {
+  return control().workers + (worker as usize) * WORKER_SIZE
+}
+
+/** The slot with that number of a worker region. */
+export function slotAddress(worker: usize, slot: u32): usize {
+  return worker + SLOTS_OFFSET + (slot as usize) * SLOT_SIZE
+}
+
+/** Buckets for so many entries: the power of two at or above it. */
+function bucketsFor(entries: u32): u32 {
+  let buckets: u32 = 64
+  while (buckets < entries) buckets <<= 1
+  return buckets
+}
+
+/**
+ * Lays the regions out for the given sizes, into the control block if `write`, and answers the bytes
+ * of memory that they need (0 = more than a memory can hold).
+ */
+export function layOut(frameCount: u32, spaceCapacity: u32, workerCount: u32, write: bool): u64 {
+  const buckets = bucketsFor(frameCount)
+  const spaceBuckets = bucketsFor(spaceCapacity)
+  const bitmap = (CONTROL as u64) + CONTROL_SIZE
+  const frameTable = alignUp(bitmap + (frameCount >> 3) + 8, 64)
+  const bucketTable = frameTable + ((frameCount as u64) << FRAME_RECORD_BITS)
+  const spaces = alignUp(bucketTable + ((buckets as u64) << 2), SPACE_RECORD_SIZE)
+  const spaceTable = spaces + (((spaceCapacity as u64) + 1) << SPACE_RECORD_BITS)
+  const workers = alignUp(spaceTable + ((spaceBuckets as u64) << 2), PAGE_SIZE)
+  const frames = alignUp(workers + (workerCount as u64) * WORKER_SIZE, PAGE_SIZE)
+  const end = frames + ((frameCount as u64) << PAGE_BITS)
+  if (end > 0xffff0000) return 0
+  if (write) {
+    const c = control()
+    c.frameCount = frameCount
+    c.bucketMask = buckets - 1
+    c.spaceCapacity = spaceCapacity
+    c.spaceBucketMask = spaceBuckets - 1
+    c.workerCount = workerCount
+    c.windowLimit = max<u32>(1, min<u32>(WINDOW_LIMIT, frameCount >> 3))
+    c.bitmap = bitmap as usize
+    c.frameTable = frameTable as usize
+    c.buckets = bucketTable as usize
+    c.spaces = spaces as usize
+    c.spaceBuckets = spaceTable as usize
+    c.workers = workers as usize
+    c.frames = frames as usize
+    c.end = end as usize
+  }
+  return end
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/** Reading pages that are in the pool: pin a run of them, or copy a few bytes out. */
+import { PAGE_BITS, PAGE_MASK, PAGE_SIZE } from "../bits"
+import { control, frameAddress, WorkerRecord } from "../layout"
+import { frameAt, pinFrame, unpinFrame } from "./frames"
+import { findPage } from "./pages"
+
+/**
+ * Pins page `page` and those that follow it in memory as in the file, at most `count`. Answers the address
+ * of the first one's bytes and leaves their number in worker.runLength; 0 if the first is not there.
+ */
+export function acquirePages(worker: WorkerRecord, space: u32, page: u64, count: u32, isUse: bool): usize {
+  const found = findPage(space, page)
+  if (found < 0) return 0
+  const first = found as u32
+  if (!pinFrame(first, space, page, isUse)) return 0
+  const limit = min(count, control().frameCount - first)
+  let run: u32 = 1
+  while (run < limit) {
+    if (!pinFrame(first + run, space, page + run, isUse)) break
+    run++
+  }
+  worker.runLength = run
+  worker.hits += run
+  return frameAddress(first)
+}
+
+/** Unpins `count` pages from the one at `address` on. Only valid for what acquirePages() pinned. */
+export function releasePages(address: usize, count: u32): void {
+  const first = frameAt(address)
+  for (let i: u32 = 0; i < count; i++) unpinFrame(first + i)
+}
+
+/**
+ * Copies bytes of a space to `target`. Answers false, with worker.missingPage, if one of their pages is
+ * not in the pool.
+ */
+export function copyPages(worker: WorkerRecord, space: u32, position: u64, length: u32, target: usize): bool {
+  let done: u32 = 0
+  while (done < length) {
+    const at = position + done
+    const page = at >> PAGE_BITS
+    const within = (at & PAGE_MASK) as u32
+    const piece = min(length - done, PAGE_SIZE - within)
+    const found = findPage(space, page)
+    if (found < 0 || !pinFrame(found as u32, space, page)) {
+      worker.missingPage = page
+      return false
+    }
+    memory.copy(target + done, frameAddress(found as u32) + within, piece)
+    unpinFrame(found as u32)
+    worker.hits += 1
+    done += piece
+  }
+  return true
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Frames: their state words, pins, and the bitmap of free ones.
+ *
+ * State word of a frame:
+ *
+ *   31      26 25     24      23 22     21 20  19                     0
+ *   +---------+------+-------+--+-------+------+------------------------+
+ *   |    0    | busy | ready |0 | fresh | heat |          pins          |
+ *   +---------+------+-------+--+-------+------+------------------------+
+ *
+ *   ready     the frame holds a whole page; may be pinned by readers
+ *   busy      the frame is being filled; only its filler touches it
+ *   fresh     nobody has used the page yet: its first use does not make it warmer
+ *   heat      how often reclaim passes it by (0..3); rises with every use but the first
+ *   pins      readers that hold it; a pinned frame is never reclaimed
+ *   0         the frame is free (and its bit in the bitmap is set)
+ */
+import { PAGE_BITS } from "../bits"
+import { control, FRAME_RECORD_BITS, FrameRecord } from "../layout"
+import { addShared, exchangeShared, loadShared, storeShared } from "./lock"
+
+const PIN_BITS: u32 = 20
+export const PIN_MASK: u32 = (1 << PIN_BITS) - 1
+export const HEAT_ONE: u32 = 1 << PIN_BITS
+export const HEAT_MASK: u32 = 3 << PIN_BITS
+export const READY: u32 = 1 << 24
+export const BUSY_FRAME: u32 = 1 << 25
+export const FRESH: u32 = 1 << 22
+
+/** The record of a frame. */
+export function frameRecord(frame: u32): FrameRecord {
+  return changetype<FrameRecord>(control().frameTable + ((frame as usize) << FRAME_RECORD_BITS))
+}
+
+/** The frame that lies at an address. Only valid for addresses within the frames. */
+export function frameAt(address: usize): u32 {
+  if (CHECKED) assert(address >= control().frames && address < control().end)
+  return ((address - control().frames) >> PAGE_BITS) as u32
+}
+
+/** The state word of a frame. */
+export function frameState(frame: u32): u32 {
+  return loadShared(changetype<usize>(frameRecord(frame)))
+}
+
+/** Sets the state word of a frame. Only valid for its filler, or under the lock. */
+export function setFrameState(frame: u32, state: u32): void {
+  storeShared(changetype<usize>(frameRecord(frame)), state)
+}
+
+/** Replaces a frame's state word if it still is `expected`. */
+export function exchangeFrameState(frame: u32, expected: u32, state: u32): bool {
+  return exchangeShared(changetype<usize>(frameRecord(frame)), expected, state)
+}
+
+/**
+ * Pins the frame if it holds that page, complete; `isUse` makes it warmer. Takes no lock: the frame may be
+ * reclaimed and filled with another page at any moment before the pin, so what it holds is compared after it.
+ */
+export function pinFrame(frame: u32, space: u32, page: u64, isUse: bool = true): bool {
+  const record = frameRecord(frame)
+  const address = changetype<usize>(record)
+  let state = loadShared(address)
+  for (;;) {
+    if (!(state & READY)) return false
+    if ((state & PIN_MASK) == PIN_MASK) return false
+    let used = state + 1
+    if (state & FRESH) used -= FRESH
+    else if ((state & HEAT_MASK) != HEAT_MASK) used += isUse ? HEAT_ONE : 0
+    if (exchangeShared(address, state, used)) break
+    state = loadShared(address)
+  }
+  if (record.space == space) {
+    if (record.page == page) return true
+  }
+  unpinFrame(frame)
+  return false
+}
+
+/** Takes one pin off a frame. */
+export function unpinFrame(frame: u32): void {
+  const before = addShared(changetype<usize>(frameRecord(frame)), -1)
+  if (CHECKED) assert((before & PIN_MASK) != 0)
+}
+
+/** Whether the frame's bit is set in the bitmap. Only valid under the lock. */
+export function isFree(frame: u32): bool {
+  return bool((load<u32>(control().bitmap + ((frame >> 5) << 2)) >> (frame & 31)) & 1)
+}
+
+/** Marks a frame used, its state busy with one pin: its filler's. Only valid under the lock, for a free frame. */
+export function takeFrame(frame: u32): void {
+  if (CHECKED) assert(isFree(frame))
+  const c = control()
+  const word = c.bitmap + ((frame >> 5) << 2)
+  store<u32>(word, load<u32>(word) & ~((1 as u32) << (frame & 31)))
+  c.freeFrames -= 1
+  const record = frameRecord(frame)
+  record.space = 0
+  setFrameState(frame, BUSY_FRAME | 1)
+}
+
+/** Gives a frame back. Only valid under the lock, for a frame that is in no hash chain and has no reader. */
+export function freeFrame(frame: u32): void {
+  if (CHECKED) assert(!isFree(frame))
+  const c = control()
+  const word = c.bitmap + ((frame >> 5) << 2)
+  store<u32>(word, load<u32>(word) | ((1 as u32) << (frame & 31)))
+  c.freeFrames += 1
+  frameRecord(frame).space = 0
+  setFrameState(frame, 0)
+}
+
+/** Marks all frames free, at the pool's birth. */
+export function freeAllFrames(): void {
+  const c = control()
+  memory.fill(c.frameTable, 0, (c.frameCount as usize) << FRAME_RECORD_BITS)
+  memory.fill(c.bitmap, 0, ((c.frameCount >> 3) as usize) + 8)
+  for (let frame: u32 = 0; frame < c.frameCount; frame++) {
+    const word = c.bitmap + ((frame >> 5) << 2)
+    store<u32>(word, load<u32>(word) | ((1 as u32) << (frame & 31)))
+  }
+  c.freeFrames = c.frameCount
+  c.bitmapHint = 0
+  c.hand = 0
+}
+
+/**
+ * The first frame of a run of `length` free frames, searched from where the last search ended, or -1.
+ * Only valid under the lock.
+ */
+export function findFreeRun(length: u32): i32 {
+  const c = control()
+  if (c.freeFrames < length) return -1
+  const found = scanFree(c.bitmapHint, c.frameCount, length)
+  if (found >= 0) {
+    c.bitmapHint = (found as u32) + length
+    return found
+  }
+  const wrapped = scanFree(0, min(c.frameCount, c.bitmapHint + length), length)
+  if (wrapped >= 0) c.bitmapHint = (wrapped as u32) + length
+  return wrapped
+}
+
+/** Searches the bitmap from frame `from` to before `to` for a run of free frames. */
+function scanFree(from: u32, to: u32, length: u32): i32 {
+  const bitmap = control().bitmap
+  let run: u32 = 0
+  let frame = from
+  while (frame < to) {
+    const word = load<u32>(bitmap + ((frame >> 5) << 2)) >> (frame & 31)
+    if (word == 0) {
+      run = 0
+      frame = (frame | 31) + 1
+      continue
+    }
+    const skip = ctz(word)
+    if (skip) {
+      run = 0
+      frame += skip
+      continue
+    }
+    // A run of ones, as far as this word shows it.
+    const ones = min<u32>(ctz(~word), 32 - (frame & 31))
+    const usable = min(ones, to - frame)
+    run += usable
+    if (run >= length) return (frame + usable - run) as i32
+    frame += ones
+    if (ones < 32 - ((frame - ones) & 31)) run = 0
+  }
+  return -1
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The pool's one short lock, and the atomic operations of the rest of the pool. In the build for plain
+ * memory there is one instance only: the lock vanishes and atomics are ordinary loads and stores.
+ */
+import { CONTROL, Control, FILL_EPOCH } from "../layout"
+
+const LOCK: usize = CONTROL + offsetof<Control>("lock")
+
+/** Takes the lock. Held for microseconds, never across I/O, so a spin is enough. */
+export function lock(): void {
+  if (SHARED) {
+    while (atomic.cmpxchg<u32>(LOCK, 0, 1) != 0) {
+      while (atomic.load<u32>(LOCK) != 0) {}
+    }
+  }
+}
+
+/** Gives the lock back. Only valid while holding it. */
+export function unlock(): void {
+  if (CHECKED) assert(!SHARED || atomic.load<u32>(LOCK) == 1)
+  if (SHARED) atomic.store<u32>(LOCK, 0)
+}
+
+/** Reads a word that other instances may change. */
+export function loadShared(address: usize): u32 {
+  if (SHARED) return atomic.load<u32>(address)
+  return load<u32>(address)
+}
+
+/** Writes a word that other instances may read. */
+export function storeShared(address: usize, value: u32): void {
+  if (SHARED) atomic.store<u32>(address, value)
+  else store<u32>(address, value)
+}
+
+/** Replaces `expected` by `value` and says whether it was there. */
+export function exchangeShared(address: usize, expected: u32, value: u32): bool {
+  if (SHARED) return atomic.cmpxchg<u32>(address, expected, value) == expected
+  if (load<u32>(address) != expected) return false
+  store<u32>(address, value)
+  return true
+}
+
+/** Adds to a word and answers what it was before. */
+export function addShared(address: usize, value: u32): u32 {
+  if (SHARED) return atomic.add<u32>(address, value)
+  const before = load<u32>(address)
+  store<u32>(address, before + value)
+  return before
+}
+
+/** Counts a finished fill and wakes whoever waits for one. */
+export function announceFill(): void {
+  addShared(FILL_EPOCH, 1)
+  if (SHARED) atomic.notify(FILL_EPOCH, -1)
+}

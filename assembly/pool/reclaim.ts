@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Where frames for new pages come from. A hand goes round the frames in the order of their addresses
+ * (CLOCK) and takes what is free or cold; what has been used since is passed by, once for every use up
+ * to three (so a scan, whose pages are used once, does not push out pages that are used again and
+ * again). Because cold neighbours are taken together, reclaim hands out contiguous runs: a file that is
+ * read in order lies in order, and one view of it is one array.
+ */
+import { control } from "../layout"
+import {
+  exchangeFrameState,
+  findFreeRun,
+  frameState,
+  freeFrame,
+  HEAT_MASK,
+  HEAT_ONE,
+  isFree,
+  PIN_MASK,
+  READY,
+  takeFrame,
+} from "./frames"
+import { removePage } from "./pages"
+
+/** Free frames are searched first while at least this share (a power of two) of the pool is free. */
+const PLENTY_SHIFT: u32 = 4
+/** A run is given up after so many laps in vain; a single frame needs one lap more than there is heat. */
+const RUN_LAPS: u32 = 1
+const SINGLE_LAPS: u32 = 5
+
+/**
+ * Takes a run of `length` contiguous frames, busy, and answers the first; or -1 when there is none.
+ * Only valid under the lock.
+ */
+export function takeRun(length: u32): i32 {
+  const c = control()
+  if (c.freeFrames >= max(length, c.frameCount >> PLENTY_SHIFT)) {
+    const first = findFreeRun(length)
+    if (first >= 0) {
+      takeAll(first as u32, length)
+      return first
+    }
+  }
+  return sweep(length)
+}
+
+/** Marks the frames of a run used. */
+function takeAll(first: u32, length: u32): void {
+  for (let frame = first; frame < first + length; frame++) takeFrame(frame)
+}
+
+/** Moves the hand until it has passed `length` neighbours that are free or cold, and takes them. */
+function sweep(length: u32): i32 {
+  const c = control()
+  const count = c.frameCount
+  if (length > count) return -1
+  let steps = count * (length == 1 ? SINGLE_LAPS : RUN_LAPS) + length
+  let hand = c.hand
+  let run: u32 = 0
+  while (steps--) {
+    if (hand >= count) {
+      hand = 0
+      run = 0
+    }
+    run = isTakeable(hand) ? run + 1 : 0
+    hand++
+    if (run == length) {
+      const first = hand - length
+      const taken = emptyAll(first, length)
+      if (taken == length) {
+        c.hand = hand
+        takeAll(first, length)
+        return first as i32
+      }
+      // A reader pinned one of them meanwhile: go on behind it.
+      run = hand - (first + taken + 1)
+    }
+  }
+  c.hand = hand
+  return -1
+}
+
+/** Whether a frame may be taken; a used one loses some heat instead. */
+function isTakeable(frame: u32): bool {
+  const state = frameState(frame)
+  if (state == 0) return isFree(frame)
+  if (!(state & READY)) return false
+  if (state & PIN_MASK) return false
+  if (state & HEAT_MASK) {
+    exchangeFrameState(frame, state, state - HEAT_ONE)
+    return false
+  }
+  return true
+}
+
+/** Empties the frames of a run; answers how many were emptied before one turned out to be in use. */
+function emptyAll(first: u32, length: u32): u32 {
+  for (let frame = first; frame < first + length; frame++) {
+    if (isFree(frame)) continue
+    if (!emptyFrame(frame)) return frame - first
+  }
+  return length
+}
+
+/** Throws a page out of its frame unless a reader holds it. Only valid under the lock. */
+export function emptyFrame(frame: u32): bool {
+  for (;;) {
+    const state = frameState(frame)
+    if (!(state & READY)) return false
+    if (state & PIN_MASK) return false
+    if (exchangeFrameState(frame, state, 0)) break
+  }
+  removePage(frame)
+  freeFrame(frame)
+  control().reclaimed += 1
+  return true
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+/** A fill slot: what is being filled, the plan of it, and room for the stored bytes that it gathers. */
+
+/** Longest decoded extent, longest pcluster: limits of the format, in bytes. */
+export const EXTENT_LIMIT: u32 = 12 << 20
+export const PCLUSTER_LIMIT: u32 = 1 << 20
+
+/** Pages that one fill brings in at the most; half a run, as whole extents may reach beyond both ends. */
+export const WINDOW_LIMIT: u32 = 256
+export const RUN_LIMIT: u32 = 2 * WINDOW_LIMIT
+
+export const EXTENT_TABLE_LENGTH: u32 = 1024
+export const RANGE_TABLE_LENGTH: u32 = 2048
+
+/** Compressed bytes that one fill gathers before it stops reading ahead, and at the very most. */
+export const STAGING_GOAL: u32 = 1 << 20
+export const STAGING_SIZE: u32 = 4 << 20
+/** Decoders may read this far before and behind their source. */
+export const READ_MARGIN: u32 = 64 << 10
+
+/** Kinds of content that a slot can map; src/core.ts writes them. */
+export const LAYOUT_FLAT: u32 = 0
+export const LAYOUT_CHUNK: u32 = 1
+export const LAYOUT_FULL: u32 = 2
+export const LAYOUT_COMPACT: u32 = 3
+export const LAYOUT_EXTENTS: u32 = 4
+export const LAYOUT_FRAGMENT: u32 = 5
+
+/** Flags of a slot's content. */
+export const CONTENT_HOLE: u32 = 1 << 0
+export const CONTENT_INLINE_TAIL: u32 = 1 << 1
+export const CONTENT_ZERO_PADDED: u32 = 1 << 2
+export const CONTENT_CHUNK_INDEXES: u32 = 1 << 3
+export const CONTENT_CHUNK_48BIT: u32 = 1 << 4
+export const CONTENT_IS_PACKED: u32 = 1 << 5
+
+/** Flags of a request. */
+export const REQUEST_STEAL: u32 = 1 << 0
+
+/**
+ * One fill. The first CONTENT_SIZE bytes describe the content (what the inode says) and are written by
+ * src/core.ts in one piece; then come the request and the state of the plan; then the tables.
+ *
+ *   0    space | metaSpace | packedSpace | layout
+ *   16   size | start | tail | index        bytes; start: data on device 0; tail, index: metadata positions
+ *   48   fragment | extentCount | metaSize | packedSize
+ *   80   blockBits | clusterBits | advise | flags
+ *   96   algorithms | available | inlineSize | recordSize
+ *   112  deviceMask | mount | hintExtent
+ *   120  hintAddress                        encoded extents of 4 bytes: address of extent hintExtent
+ *   128  request: page | want | request flags
+ *   144  worker | status ...
+ */
+@unmanaged
+export class Slot {
+  space: u32
+  metaSpace: u32
+  packedSpace: u32
+  layout: u32
+  size: u64
+  start: u64
+  tail: u64
+  index: u64
+  fragment: u64
+  extentCount: u64
+  metaSize: u64
+  packedSize: u64
+  blockBits: u32
+  clusterBits: u32
+  advise: u32
+  flags: u32
+  algorithms: u32
+  available: u32
+  inlineSize: u32
+  recordSize: u32
+  deviceMask: u32
+  mount: u32
+  hintExtent: u64
+  hintAddress: u64
+  // The request, at REQUEST_OFFSET.
+  page: u64
+  want: u32
+  request: u32
+  // Answers of the plan.
+  needPage: u64
+  needCount: u32
+  rangeCount: u32
+  errorOffset: u64
+  // State of the plan.
+  worker: u32
+  extentUsed: u32
+  stagingUsed: u32
+  runLength: u32
+  /** First page of the run; the run is the pages that frames are held for. */
+  runPage: u64
+  coverStart: u64
+  coverEnd: u64
+  isContiguous: u32
+  // The metadata page that the mapper holds pinned.
+  cursorFrame: u32
+  cursorPage: u64
+  cursorSpace: u32
+  // One lcluster record, decoded.
+  recordType: u32
+  recordOffset: u32
+  recordBlock: u32
+  recordBack: u32
+  recordForward: u32
+  recordBlocks: u32
+  recordPartial: u32
+  /** Why the last mapping did not succeed. */
+  answer: i32
+}
+
+export const CONTENT_SIZE: u32 = 136
+export const EXTENTS_OFFSET: u32 = 512
+export const EXTENT_SIZE: u32 = offsetof<Extent>()
+export const RANGES_OFFSET: u32 = EXTENTS_OFFSET + EXTENT_TABLE_LENGTH * EXTENT_SIZE
+export const RANGE_SIZE: u32 = offsetof<Range>()
+export const RUN_OFFSET: u32 = RANGES_OFFSET + RANGE_TABLE_LENGTH * RANGE_SIZE
+/** One u32 a page of the run: its frame, and one a page: whether it came out bad. */
+export const BAD_OFFSET: u32 = RUN_OFFSET + RUN_LIMIT * 4
+export const STAGING_OFFSET: u32 = 256 << 10
+export const SLOT_SIZE: u32 = STAGING_OFFSET + STAGING_SIZE + READ_MARGIN
+
+/** How an extent's bytes get into the frames. */
+export const KIND_RAW: u32 = 0
+export const KIND_HOLE: u32 = 1
+export const KIND_METADATA: u32 = 2
+export const KIND_FRAGMENT: u32 = 3
+export const KIND_COPY: u32 = 4
+export const KIND_DECODE: u32 = 5
+
+/**
+ * An extent of the file within a plan.
+ *
+ *   0   logical | physical        bytes; physical: on its device, or in the metadata space or packed inode
+ *   16  length                    bytes of the file
+ *   24  encodedLength             bytes stored
+ *   28  kind | algorithm | device | flags
+ *   44  staging | firstRange | lastRange | status | wanted
+ */
+@unmanaged
+export class Extent {
+  logical: u64
+  physical: u64
+  length: u64
+  encodedLength: u32
+  kind: u32
+  algorithm: u32
+  device: u32
+  flags: u32
+  /** Address of the stored bytes in the slot's staging. */
+  staging: u32
+  /** First and last of the ranges that bring them. */
+  firstRange: u32
+  lastRange: u32
+  status: i32
+  /** How many bytes to decode: all, or up to the end of a page. */
+  wanted: u32
+}
+
+export const EXTENT_PARTIAL: u32 = 1 << 0
+export const EXTENT_INTERLACED: u32 = 1 << 1
+export const EXTENT_IN_METADATA: u32 = 1 << 2
+
+/**
+ * Bytes of a device to be read to an address in memory.
+ *
+ *   0   offset        bytes on the device
+ *   8   length | address | device | status
+ */
+@unmanaged
+export class Range {
+  offset: u64
+  length: u32
+  address: u32
+  device: u32
+  status: i32
+  reserved: u64
+}
