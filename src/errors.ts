@@ -77,11 +77,12 @@ function fillDetails(error: ErofsError, details: ErrorDetails): void {
  */
 export function withDetails(error: unknown, details: ErrorDetails): unknown {
   if (!isErofsError(error)) return error
-  const before = error.message
+  // The stack begins with the first message; whoever prints it wants the complete one. Engines may build it
+  // on first access, so it is read before the message changes.
+  const { message, stack } = error
   fillDetails(error, details)
   error.message = messageOf(error.code, error.reason, error)
-  // The stack was written with the first message; whoever prints it wants the complete one.
-  if (error.stack !== undefined) error.stack = error.stack.replace(before, () => error.message)
+  if (stack !== undefined) error.stack = stack.replace(message, () => error.message)
   return error
 }
 
