@@ -38,7 +38,6 @@ export interface ErrorDetails {
  * middle part alone. `nid` and `offset` are fields only.
  */
 export class ErofsError extends Error {
-  override readonly name = "ErofsError"
   readonly code: ErrorCode
   /** What went wrong, without code, syscall and path. */
   readonly reason: string
@@ -46,6 +45,11 @@ export class ErofsError extends Error {
   path?: string
   nid?: bigint
   offset?: number | bigint
+
+  static {
+    // On the prototype, where it is known already when the engine writes the head of the stack.
+    ErofsError.prototype.name = "ErofsError"
+  }
 
   constructor(code: ErrorCode, reason: string, details: ErrorDetails = {}) {
     super(messageOf(code, reason, details), "cause" in details ? { cause: details.cause } : undefined)
