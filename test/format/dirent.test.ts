@@ -133,6 +133,7 @@ describe("damaged directory block", () => {
 
   it("is noticed by the search where it looks", () => {
     expect(() => findDirent(patched(good, 20, 39), encodeName("b"))).toThrow("EUCLEAN: dirent name offset 39")
+    expect(() => findDirent(patched(good, 20, 24), encodeName("b"))).toThrow("EUCLEAN: dirent name offset 24")
     expect(() => findDirent(patched(good, 20, 36), encodeName("a"))).toThrow("EUCLEAN: dirent name")
     expect(() => firstName(patched(good, 8, 1))).toThrow("EUCLEAN: first name offset 1")
   })

@@ -253,7 +253,9 @@ describe("describeForeign", () => {
     expect(describeForeign(device)).toBe(
       "erofs superblock found at offset 4608: the image begins at offset 3584",
     )
-    device[4096 + 512 + 12] = 99
-    expect(describeForeign(device)).toBeUndefined()
+    for (const blockBits of [8, 17]) {
+      device[4096 + 512 + 12] = blockBits
+      expect(describeForeign(device)).toBeUndefined()
+    }
   })
 })
