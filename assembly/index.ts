@@ -5,7 +5,7 @@
  */
 
 import { finishFill as finish } from "./fill/finish"
-import { abortFill as abort, extentOf, planFill as plan } from "./fill/plan"
+import { abortFill as abort, extentOf, planFill as plan, rangeOf } from "./fill/plan"
 import { xxh32 as hash32 } from "./hash/xxh32"
 import {
   CONTROL_MAGIC,
@@ -24,7 +24,25 @@ import { internSpace } from "./pool/intern"
 import { lock, unlock } from "./pool/lock"
 import { freeAllSpaces } from "./pool/spaces"
 import { collectStatistics } from "./pool/statistics"
-import { Slot } from "./slot"
+import {
+  EXTENT_ALGORITHM,
+  EXTENT_DEVICE,
+  EXTENT_ENCODED_LENGTH,
+  EXTENT_KIND,
+  EXTENT_LENGTH,
+  EXTENT_LOGICAL,
+  EXTENT_PHYSICAL,
+  RANGE_ADDRESS,
+  RANGE_LENGTH,
+  RANGE_OFFSET,
+  SLOT_ERROR_OFFSET,
+  SLOT_HINT_EXTENT,
+  SLOT_NEED_COUNT,
+  SLOT_NEED_PAGE,
+  SLOT_RANGE_COUNT,
+  Slot,
+} from "./slot"
+import { FETCH_FAILED } from "./status"
 
 export { decodeDeflate } from "./codec/deflate"
 export { decodeLz4 } from "./codec/lz4"
@@ -141,6 +159,44 @@ export function mapAt(slot: usize, position: f64): i32 {
   const status = mapExtent(s, position as u64, extentOf(s, 0))
   releaseMetadata(s)
   return status
+}
+
+/** A number of the plan's answer: see the SLOT_ fields of slot.ts. */
+export function slotField(slot: usize, field: u32): f64 {
+  const s = changetype<Slot>(slot)
+  if (field == SLOT_NEED_PAGE) return s.needPage as f64
+  if (field == SLOT_NEED_COUNT) return s.needCount
+  if (field == SLOT_RANGE_COUNT) return s.rangeCount
+  if (field == SLOT_ERROR_OFFSET) return s.errorOffset as f64
+  if (field == SLOT_HINT_EXTENT) return s.hintExtent as f64
+  return s.hintAddress as f64
+}
+
+/** A number of one of the plan's ranges: see the RANGE_ fields of slot.ts. */
+export function rangeField(slot: usize, range: u32, field: u32): f64 {
+  const r = rangeOf(changetype<Slot>(slot), range)
+  if (field == RANGE_OFFSET) return r.offset as f64
+  if (field == RANGE_LENGTH) return r.length
+  if (field == RANGE_ADDRESS) return r.address
+  return r.device
+}
+
+/** Notes that a range could not be read: pages that need it will not be published. */
+export function failRange(slot: usize, range: u32): void {
+  rangeOf(changetype<Slot>(slot), range).status = FETCH_FAILED
+}
+
+/** A number of the extent that mapAt() found: see the EXTENT_ fields of slot.ts. */
+export function extentField(slot: usize, field: u32): f64 {
+  const e = extentOf(changetype<Slot>(slot), 0)
+  if (field == EXTENT_LOGICAL) return e.logical as f64
+  if (field == EXTENT_PHYSICAL) return e.physical as f64
+  if (field == EXTENT_LENGTH) return e.length as f64
+  if (field == EXTENT_ENCODED_LENGTH) return e.encodedLength
+  if (field == EXTENT_KIND) return e.kind
+  if (field == EXTENT_ALGORITHM) return e.algorithm
+  if (field == EXTENT_DEVICE) return e.device
+  return e.flags
 }
 
 // Counting and hashing.

@@ -179,3 +179,26 @@ export class Range {
   status: i32
   reserved: u64
 }
+
+// Numbers by which TypeScript asks for fields of these records.
+
+export const SLOT_NEED_PAGE: u32 = 0
+export const SLOT_NEED_COUNT: u32 = 1
+export const SLOT_RANGE_COUNT: u32 = 2
+export const SLOT_ERROR_OFFSET: u32 = 3
+export const SLOT_HINT_EXTENT: u32 = 4
+export const SLOT_HINT_ADDRESS: u32 = 5
+
+export const RANGE_OFFSET: u32 = 0
+export const RANGE_LENGTH: u32 = 1
+export const RANGE_ADDRESS: u32 = 2
+export const RANGE_DEVICE: u32 = 3
+
+export const EXTENT_LOGICAL: u32 = 0
+export const EXTENT_PHYSICAL: u32 = 1
+export const EXTENT_LENGTH: u32 = 2
+export const EXTENT_ENCODED_LENGTH: u32 = 3
+export const EXTENT_KIND: u32 = 4
+export const EXTENT_ALGORITHM: u32 = 5
+export const EXTENT_DEVICE: u32 = 6
+export const EXTENT_FLAGS: u32 = 7

@@ -4,10 +4,10 @@
  *
  *   TAG_INODE        owner = mount    bytes = nid          a file that shares with nobody
  *   TAG_DEVICE       owner = mount    bytes = device       the metadata of an image
- *   TAG_FINGERPRINT  owner = domain   bytes = fingerprint  files that claim the same content
- *   TAG_DOMAIN       owner = 0        bytes = name         no pages: makes numbers of domain names
+ *   TAG_FINGERPRINT  owner = 0        bytes = length of domain (u32), domain, fingerprint
  *
- * Owner and bytes are compared as two things, so value and domain can never run into each other.
+ * A fingerprint space belongs to files that claim the same content in the same domain; as the key tells
+ * where the domain ends, value and domain can never run into each other.
  */
 import { PAGE_BITS, PAGE_MASK } from "../bits"
 import { xxh32 } from "../hash/xxh32"
@@ -21,7 +21,6 @@ import { keyAddress, returnSpace, spaceBucket, spaceRecord, takeSpace, unrefer }
 export const TAG_INODE: u32 = 1
 export const TAG_DEVICE: u32 = 2
 export const TAG_FINGERPRINT: u32 = 3
-export const TAG_DOMAIN: u32 = 4
 
 /**
  * Finds or makes the space with a key and refers to it. Answers its number, or minus a status:

@@ -2,7 +2,6 @@
 /** Counting what the pool holds. */
 import { control, WorkerRecord, workerAddress } from "../layout"
 import { frameRecord, frameState, PIN_MASK, READY } from "./frames"
-import { TAG_DOMAIN } from "./intern"
 import { lock, unlock } from "./lock"
 import { spaceRecord } from "./spaces"
 
@@ -44,9 +43,6 @@ export function collectStatistics(target: usize): void {
       out.pagesShared += 1
       out.pagesSaved += references - 1
     }
-  }
-  for (let space: u32 = 1; space <= c.spaceCapacity; space++) {
-    if (spaceRecord(space).tag == TAG_DOMAIN) out.spaces -= 1
   }
   unlock()
   for (let i: u32 = 0; i < c.workerCount; i++) {

@@ -202,3 +202,8 @@ function parseUnion(
 export function deviceNumber(raw: number): { major: number; minor: number } {
   return { major: (raw >>> 8) & 0xfff, minor: (raw & 0xff) | ((raw >>> 12) & 0xfff00) }
 }
+
+/** Major and minor number of a device number in the encoding of Linux' `st_rdev`. */
+export function deviceParts(rdev: bigint): [major: number, minor: number] {
+  return [Number((rdev >> 8n) & 0xfffn), Number((rdev & 0xffn) | ((rdev >> 12n) & 0xfff00n))]
+}

@@ -46,3 +46,8 @@ export function isSymlink(mode: number): boolean {
 export function isDevice(mode: number): boolean {
   return (mode & S_IFMT) === S_IFCHR || (mode & S_IFMT) === S_IFBLK
 }
+
+/** The file type bits of a mode for a dirent file type; 0 for an unknown one. */
+export function modeOfType(type: number): number {
+  return TYPES[type] ?? 0
+}

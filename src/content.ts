@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+import { type ContentDescription, type Core, describeContent, type Slot, setHint } from "./core.js"
+import type { Devices } from "./devices.js"
+
+/** Extents between two remembered sums of {@link Content.saveHint}. */
+const HINT_STEP = 1024
+
+/**
+ * Something whose pages can be filled: a file's content, a device as metadata, the metabox, the packed inode.
+ * Holds one reference to its address space.
+ */
+export class Content {
+  readonly space: number
+  /** Bytes. */
+  readonly size: number
+  /** For errors; undefined for a device. */
+  readonly nid: bigint | undefined
+  readonly devices: Devices
+  /** What the core maps it by. */
+  readonly words: Uint32Array
+  /** Where its indexes lie; undefined for a device, which has none. */
+  readonly metadata: Content | undefined
+  /** The packed inode, where fragments lie. */
+  readonly packed: Content | undefined
+  /** Encoded extents of 4 bytes: address of every so many-th extent that was passed, by its number / HINT_STEP. */
+  readonly #hints: ({ extent: number; address: number } | undefined)[] | undefined
+  readonly #hintBits: number
+
+  constructor(
+    description: ContentDescription,
+    where: { devices: Devices; nid?: bigint; metadata?: Content; packed?: Content },
+  ) {
+    this.space = description.space
+    this.size = description.size
+    this.nid = where.nid
+    this.devices = where.devices
+    this.metadata = where.metadata
+    this.packed = where.packed
+    this.words = describeContent({
+      ...description,
+      metaSpace: where.metadata?.space ?? 0,
+      metaSize: where.metadata?.size ?? 0,
+      packedSpace: where.packed?.space ?? 0,
+      packedSize: where.packed?.size ?? 0,
+    })
+    this.#hintBits = description.clusterBits ?? 0
+    if (description.recordSize === 4) this.#hints = []
+  }
+
+  /** Sets the nearest known sum for a byte that is to be mapped. Without it the table is added up from its start. */
+  useHint(position: number): void {
+    if (!this.#hints) return
+    let index = Math.floor(position / 2 ** this.#hintBits / HINT_STEP)
+    while (index > 0 && !this.#hints[index]) index--
+    const hint = this.#hints[index]
+    const isUsable = hint !== undefined && hint.extent * 2 ** this.#hintBits <= position
+    setHint(this.words, isUsable ? hint.extent : 0, isUsable ? hint.address : 0)
+  }
+
+  /** Remembers how far the core has added up. */
+  saveHint(slot: Slot): void {
+    if (!this.#hints) return
+    const { extent, address } = slot.hint
+    if (address > 0) this.#hints[Math.floor(extent / HINT_STEP)] ??= { extent, address }
+  }
+
+  /** Gives the address space back. */
+  release(core: Core): void {
+    core.releaseSpace(this.space)
+  }
+}

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: MIT
+/** The typed wrapper of the core's exports; the only file that knows pointers. */
+import { ErofsError } from "./errors.js"
+import { coreModule, type Variant } from "./wasm/module.js"
+
+/** log2 of the pool's page size. */
+export const PAGE_BITS = 12
+/** Bytes of a page of the pool, whatever an image's block size. */
+export const PAGE_SIZE = 1 << PAGE_BITS
+
+/** Kinds of address space keys; see assembly/pool/intern.ts. */
+export const TAG_INODE = 1
+export const TAG_DEVICE = 2
+export const TAG_FINGERPRINT = 3
+
+/** How the bytes of an extent get into the frames; see KIND_ in assembly/slot.ts. */
+export const EXTENT_KINDS = ["raw", "hole", "inline", "fragment", "plain", "compressed"] as const
+
+/** Fill slots of a worker; number 0 is the one for synchronous fills. */
+export const SLOT_COUNT = 8
+const REQUEST_STEAL = 1
+
+const SLOT_NEED_PAGE = 0
+const SLOT_NEED_COUNT = 1
+const SLOT_RANGE_COUNT = 2
+const SLOT_ERROR_OFFSET = 3
+const SLOT_HINT_EXTENT = 4
+const SLOT_HINT_ADDRESS = 5
+
+interface CoreExports {
+  poolBytes(frames: number, spaces: number, workers: number): number
+  createPool(frames: number, spaces: number, workers: number): void
+  joinPool(): number
+  nextMount(): number
+  exchangeAt(worker: number): number
+  slotAt(worker: number, slot: number): number
+  openSpace(worker: number, tag: number, owner: number, keyLength: number, size: number): number
+  releaseSpace(space: number): void
+  acquire(worker: number, space: number, page: number, count: number, isUse: boolean): number
+  release(address: number, count: number): void
+  copy(worker: number, space: number, position: number, length: number, target: number): number
+  missingPage(worker: number): number
+  planFill(worker: number, slot: number, page: number, want: number, request: number): number
+  finishFill(slot: number): number
+  abortFill(slot: number): void
+  mapAt(slot: number, position: number): number
+  slotField(slot: number, field: number): number
+  rangeField(slot: number, range: number, field: number): number
+  extentField(slot: number, field: number): number
+  failRange(slot: number, range: number): void
+  dropPages(space: number): number
+  dropMount(mount: number): number
+  statistics(worker: number): void
+  xxh32(address: number, length: number, seed: number): number
+}
+
+/** How big a pool is laid out. */
+export interface PoolSizes {
+  /** Frames of 4096 bytes. */
+  frames: number
+  /** Address space records. */
+  spaces: number
+  /** Instances that may join. */
+  workers: number
+}
+
+/** What the pool has done and holds; all counts since the pool's birth. */
+export interface PoolStatistics {
+  frames: number
+  framesUsed: number
+  framesPinned: number
+  spaces: number
+  pagesShared: number
+  pagesSaved: number
+  hits: number
+  misses: number
+  bytesDecoded: number
+  pagesFilled: number
+  pagesReclaimed: number
+}
+
+/** Fields of {@link PoolStatistics} in the order of the core's record. */
+const STATISTICS_FIELDS = [
+  "frames",
+  "framesUsed",
+  "framesPinned",
+  "spaces",
+  "pagesShared",
+  "pagesSaved",
+  "hits",
+  "misses",
+  "bytesDecoded",
+  "pagesFilled",
+  "pagesReclaimed",
+] as const
+
+const WASM_PAGE_BITS = 16
+const MAX_WASM_PAGES = 65536
+
+/** One instance of the core on a pool's memory. Addresses are byte positions in that memory. */
+export class Core {
+  readonly memory: WebAssembly.Memory
+  /** All of the memory; made once, as the memory never grows. */
+  readonly bytes: Uint8Array
+  readonly isShared: boolean
+  /** Where the exchange area lies: keys and small pieces of metadata pass through it. */
+  readonly exchange: number
+  readonly #exports: CoreExports
+  readonly #worker: number
+  readonly #words: Uint32Array
+  readonly #runLength: number
+
+  private constructor(memory: WebAssembly.Memory, exports: CoreExports, isShared: boolean) {
+    const worker = exports.joinPool()
+    if (worker === 0) throw new ErofsError("EBUSY", "every worker place of the pool is taken")
+    this.memory = memory
+    this.bytes = new Uint8Array(memory.buffer)
+    this.isShared = isShared
+    this.#words = new Uint32Array(memory.buffer)
+    this.#exports = exports
+    this.#worker = worker
+    this.#runLength = worker >>> 2
+    this.exchange = exports.exchangeAt(worker)
+  }
+
+  /** A new memory with an empty pool in it. Throws ENOMEM if memory of that size cannot be had. */
+  static async create(variant: Variant, { frames, spaces, workers }: PoolSizes): Promise<Core> {
+    const module = await coreModule(variant)
+    const isShared = variant === "shared"
+    // A scratch instance answers how much memory the sizes need: the layout is the core's business.
+    const bytes = instantiate(module, newMemory(2, isShared)).poolBytes(frames, spaces, workers)
+    const pages = Math.ceil(bytes / 2 ** WASM_PAGE_BITS)
+    if (pages === 0 || pages > MAX_WASM_PAGES) {
+      throw new ErofsError("ENOMEM", `a pool of ${frames} pages does not fit one memory`)
+    }
+    const memory = newMemory(pages, isShared)
+    const exports = instantiate(module, memory)
+    exports.createPool(frames, spaces, workers)
+    return new Core(memory, exports, isShared)
+  }
+
+  /** Another instance on the memory of a pool that exists. Throws EBUSY when no worker place is left. */
+  static async join(memory: WebAssembly.Memory): Promise<Core> {
+    return new Core(memory, instantiate(await coreModule("shared"), memory), true)
+  }
+
+  /** The fill slot with that number. */
+  slot(number: number): Slot {
+    const address = this.#exports.slotAt(this.#worker, number)
+    return new Slot(this, this.#exports, this.#worker, address, number === 0)
+  }
+
+  /** A number for a mount that no other has or had. */
+  nextMount(): number {
+    return this.#exports.nextMount()
+  }
+
+  /**
+   * Finds or makes the address space with a key and refers to it. Answers its number, or minus a status
+   * (SIZE_DIFFERS, NO_SPACE, NO_FRAME).
+   */
+  openSpace(tag: number, owner: number, key: Uint8Array, size: number): number {
+    this.bytes.set(key, this.exchange)
+    return this.#exports.openSpace(this.#worker, tag, owner, key.length, size)
+  }
+
+  /** Gives a reference to an address space back. */
+  releaseSpace(space: number): void {
+    this.#exports.releaseSpace(space)
+  }
+
+  /**
+   * Pins up to `count` pages that lie in a row from `page` on. Answers the address of the first, 0 if it is
+   * not in the pool; their number is in `runLength` until the next call.
+   */
+  acquire(space: number, page: number, count: number, isUse: boolean): number {
+    return this.#exports.acquire(this.#worker, space, page, count, isUse) >>> 0
+  }
+
+  /** Pages that the last {@link acquire} pinned. */
+  get runLength(): number {
+    return this.#words[this.#runLength] as number
+  }
+
+  /** Unpins pages that lie in a row from an address on. */
+  release(address: number, count: number): void {
+    this.#exports.release(address, count)
+  }
+
+  /**
+   * Bytes of a space by way of the exchange area: valid until the next call that uses it, at most 128 KiB.
+   * Undefined if a page of them is not in the pool: then `missingPage` tells which.
+   */
+  peek(space: number, position: number, length: number): Uint8Array | undefined {
+    if (this.#exports.copy(this.#worker, space, position, length, this.exchange) === 0) return undefined
+    return this.bytes.subarray(this.exchange, this.exchange + length)
+  }
+
+  /** The first page that the last {@link peek} missed. */
+  get missingPage(): number {
+    return this.#exports.missingPage(this.#worker)
+  }
+
+  /** Drops the unpinned pages of a space, of all spaces for 0. Answers how many. */
+  dropPages(space: number): number {
+    return this.#exports.dropPages(space)
+  }
+
+  /** Drops the unpinned pages that only this mount can use. Answers how many. */
+  dropMount(mount: number): number {
+    return this.#exports.dropMount(mount)
+  }
+
+  /** Counts what the pool holds and adds up what all workers did. */
+  statistics(): PoolStatistics {
+    this.#exports.statistics(this.#worker)
+    const words = new BigUint64Array(this.memory.buffer, this.exchange, STATISTICS_FIELDS.length)
+    const values = STATISTICS_FIELDS.map((field, i) => [field, Number(words[i])] as const)
+    return Object.fromEntries(values) as unknown as PoolStatistics
+  }
+}
+
+/** One fill slot: a plan, its ranges, and what the core says of them. */
+export class Slot {
+  /** Whether this is the slot of synchronous fills, which take pages over rather than wait for them. */
+  readonly isSync: boolean
+  readonly core: Core
+  readonly #exports: CoreExports
+  readonly #worker: number
+  readonly #address: number
+  readonly #words: Uint32Array
+
+  /** @internal */
+  constructor(core: Core, exports: CoreExports, worker: number, address: number, isSync: boolean) {
+    this.core = core
+    this.isSync = isSync
+    this.#exports = exports
+    this.#worker = worker
+    this.#address = address
+    this.#words = new Uint32Array(core.memory.buffer, address, CONTENT_WORDS)
+  }
+
+  /** Plans to fill `want` pages from `page` on of the content described. Answers a status. */
+  plan(content: Uint32Array, page: number, want: number): number {
+    this.#words.set(content)
+    const request = this.isSync ? REQUEST_STEAL : 0
+    return this.#exports.planFill(this.#worker, this.#address, page, want, request)
+  }
+
+  /** Maps one byte of the content described. Answers a status; see {@link extent}. */
+  map(content: Uint32Array, position: number): number {
+    this.#words.set(content)
+    return this.#exports.mapAt(this.#address, position)
+  }
+
+  /** Takes the core's words for the content back, with the hints that its mapper left in them. */
+  saveHints(content: Uint32Array): void {
+    for (let i = HINT_WORD; i < CONTENT_WORDS; i++) content[i] = this.#words[i] as number
+  }
+
+  /** Decodes, copies and publishes. Answers a status. */
+  finish(): number {
+    return this.#exports.finishFill(this.#address)
+  }
+
+  /** Gives the plan up. */
+  abort(): void {
+    this.#exports.abortFill(this.#address)
+  }
+
+  /** First page that a plan found missing in the metadata space or the packed inode, and how many it needs. */
+  get needPage(): number {
+    return this.#field(SLOT_NEED_PAGE)
+  }
+  get needCount(): number {
+    return this.#field(SLOT_NEED_COUNT)
+  }
+
+  /** Byte of the file at which the extent begins that the last status is about. */
+  get errorOffset(): number {
+    return this.#field(SLOT_ERROR_OFFSET)
+  }
+
+  /** The extent up to which addresses of encoded extents have been summed up, and its address. */
+  get hint(): { extent: number; address: number } {
+    return { extent: this.#field(SLOT_HINT_EXTENT), address: this.#field(SLOT_HINT_ADDRESS) }
+  }
+
+  /** How many device ranges the plan needs. */
+  get rangeCount(): number {
+    return this.#field(SLOT_RANGE_COUNT)
+  }
+
+  /** Byte offset on its device, length, address in memory and device id of a range. */
+  rangeOffset(range: number): number {
+    return this.#exports.rangeField(this.#address, range, 0)
+  }
+  rangeTarget(range: number): Uint8Array {
+    const length = this.#exports.rangeField(this.#address, range, 1)
+    const address = this.#exports.rangeField(this.#address, range, 2)
+    return this.core.bytes.subarray(address, address + length)
+  }
+  rangeDevice(range: number): number {
+    return this.#exports.rangeField(this.#address, range, 3)
+  }
+
+  /** Notes that a range could not be read. */
+  failRange(range: number): void {
+    this.#exports.failRange(this.#address, range)
+  }
+
+  /** The extent that {@link map} found. Bytes; `physical` on its device, in the metadata space or packed inode. */
+  extent(): MappedExtent {
+    const field = (number: number): number => this.#exports.extentField(this.#address, number)
+    return {
+      logical: field(0),
+      physical: field(1),
+      length: field(2),
+      encodedLength: field(3),
+      kind: EXTENT_KINDS[field(4)] as MappedExtent["kind"],
+      algorithm: field(5),
+      device: field(6),
+      isPartial: (field(7) & 1) !== 0,
+      isInterlaced: (field(7) & 2) !== 0,
+      isInline: (field(7) & 4) !== 0,
+    }
+  }
+
+  #field(number: number): number {
+    return this.#exports.slotField(this.#address, number)
+  }
+}
+
+/** Where a piece of a file lies. */
+export interface MappedExtent {
+  logical: number
+  physical: number
+  length: number
+  encodedLength: number
+  kind: (typeof EXTENT_KINDS)[number]
+  algorithm: number
+  device: number
+  isPartial: boolean
+  isInterlaced: boolean
+  /** The stored bytes lie in the metadata, behind the indexes. */
+  isInline: boolean
+}
+
+/**
+ * What the core must know of a content to map it: the head of the Slot record of assembly/slot.ts, in
+ * 32-bit words. 64-bit fields take two, low part first.
+ */
+export interface ContentDescription {
+  space: number
+  metaSpace?: number
+  packedSpace?: number
+  layout: number
+  size: number
+  start?: number
+  tail?: number
+  index?: number
+  fragment?: number
+  extentCount?: number
+  metaSize?: number
+  packedSize?: number
+  blockBits: number
+  clusterBits?: number
+  advise?: number
+  flags?: number
+  algorithms?: number
+  available?: number
+  inlineSize?: number
+  recordSize?: number
+  deviceMask?: number
+  mount: number
+}
+
+/** LAYOUT_ and CONTENT_ numbers of assembly/slot.ts. */
+export const LAYOUT_FLAT = 0
+export const LAYOUT_CHUNK = 1
+export const LAYOUT_FULL = 2
+export const LAYOUT_COMPACT = 3
+export const LAYOUT_EXTENTS = 4
+export const LAYOUT_FRAGMENT = 5
+export const CONTENT_HOLE = 1
+export const CONTENT_INLINE_TAIL = 2
+export const CONTENT_ZERO_PADDED = 4
+export const CONTENT_CHUNK_INDEXES = 8
+export const CONTENT_CHUNK_48BIT = 16
+export const CONTENT_IS_PACKED = 32
+
+const CONTENT_WORDS = 34
+const HINT_WORD = 30
+
+/** The words of a description, ready to be copied into a slot. */
+export function describeContent(d: ContentDescription): Uint32Array {
+  const words = new Uint32Array(CONTENT_WORDS)
+  words.set([d.space, d.metaSpace ?? 0, d.packedSpace ?? 0, d.layout], 0)
+  const wide = [d.size, d.start, d.tail, d.index, d.fragment, d.extentCount, d.metaSize, d.packedSize]
+  wide.forEach((value = 0, i) => {
+    words[4 + 2 * i] = value % 2 ** 32
+    words[5 + 2 * i] = Math.floor(value / 2 ** 32)
+  })
+  words.set([d.blockBits, d.clusterBits ?? 0, d.advise ?? 0, d.flags ?? 0], 20)
+  words.set([d.algorithms ?? 0, d.available ?? 0, d.inlineSize ?? 0, d.recordSize ?? 0], 24)
+  words.set([d.deviceMask ?? 0, d.mount], 28)
+  return words
+}
+
+/** Sets the hint from which addresses of encoded extents are summed up. */
+export function setHint(content: Uint32Array, extent: number, address: number): void {
+  ;[extent, address].forEach((value, i) => {
+    content[HINT_WORD + 2 * i] = value % 2 ** 32
+    content[HINT_WORD + 2 * i + 1] = Math.floor(value / 2 ** 32)
+  })
+}
+
+function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): CoreExports {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as CoreExports
+}
+
+function newMemory(pages: number, shared: boolean): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared })
+  } catch (cause) {
+    throw new ErofsError("ENOMEM", `no memory of ${pages} WASM pages can be had`, { cause })
+  }
+}

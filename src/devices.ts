@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+import { ErofsError } from "./errors.js"
+import { isAsyncSource, isSyncSource, type Source } from "./source/source.js"
+
+/** One further device of an image, as its table describes it, and the source that stands for it. */
+export interface Device {
+  /** Free text or digest naming the device. */
+  tag: string
+  /** Bytes, as the table says. */
+  size: number
+  /** First byte in the unified address space; 0 = not mapped there. */
+  unifiedOffset: number
+  /** Undefined if the user gave none. */
+  source: Source | undefined
+}
+
+/** A piece of a range that lies on one source. */
+interface Piece {
+  source: Source
+  offset: number
+  length: number
+}
+
+/** The devices of an image: the primary one, and those of its table. Reads ranges from them. */
+export class Devices {
+  readonly primary: Source
+  readonly further: readonly Device[]
+  /** Told how many bytes every read brought. */
+  readonly #count: (bytes: number) => void
+
+  constructor(primary: Source, further: readonly Device[], count: (bytes: number) => void) {
+    this.primary = primary
+    this.further = further
+    this.#count = count
+  }
+
+  /** All sources, the primary first. */
+  get sources(): Source[] {
+    return [this.primary, ...this.further.flatMap((device) => device.source ?? [])]
+  }
+
+  /** Fills `target` from a device. Throws EIO for bytes that are not there, ENOTSUP for an asynchronous source. */
+  readSync(id: number, offset: number, target: Uint8Array): void {
+    for (const [piece, part] of this.#pieces(id, offset, target)) {
+      if (!isSyncSource(piece.source)) {
+        throw new ErofsError("ENOTSUP", `${nameOf(piece.source)} cannot be read synchronously`)
+      }
+      const count = piece.source.readSync(part, piece.offset)
+      this.#check(piece, count)
+    }
+  }
+
+  /** Like {@link readSync}, later; falls back to reading at once where a source cannot do otherwise. */
+  async read(id: number, offset: number, target: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    for (const [piece, part] of this.#pieces(id, offset, target)) {
+      const count = isAsyncSource(piece.source)
+        ? await piece.source.read(part, piece.offset, { signal })
+        : piece.source.readSync(part, piece.offset)
+      this.#check(piece, count)
+    }
+  }
+
+  #check({ source, offset, length }: Piece, count: number): void {
+    this.#count(count)
+    if (count === length) return
+    throw new ErofsError("EIO", `${nameOf(source)} gave ${count} of ${length} bytes`, { offset })
+  }
+
+  /** Cuts a range where it passes from one device to another in the unified address space. */
+  *#pieces(id: number, offset: number, target: Uint8Array): Generator<[Piece, Uint8Array]> {
+    let done = 0
+    while (done < target.length) {
+      const piece = this.#locate(id, offset + done, target.length - done)
+      yield [piece, target.subarray(done, done + piece.length)]
+      done += piece.length
+    }
+  }
+
+  /** Where byte `offset` of device `id` lies, and how much of what follows lies there too. */
+  #locate(id: number, offset: number, length: number): Piece {
+    if (id > 0) {
+      const device = this.further[id - 1]
+      if (!device) throw new ErofsError("EUCLEAN", `the image has no device ${id}`)
+      return onSource(sourceOf(device, id), offset, length)
+    }
+    for (const [i, device] of this.further.entries()) {
+      const start = device.unifiedOffset
+      if (start === 0 || offset < start || offset >= start + device.size) continue
+      const left = start + device.size - offset
+      return onSource(sourceOf(device, i + 1), offset - start, Math.min(length, left))
+    }
+    return onSource(this.primary, offset, length)
+  }
+}
+
+/** The source of a device, or an error that names what is missing. */
+function sourceOf(device: Device, id: number): Source {
+  if (device.source) return device.source
+  const tag = device.tag === "" ? "without a tag" : `'${device.tag}'`
+  throw new ErofsError("EIO", `device ${id} (${tag}) is needed and was not given`)
+}
+
+/** A piece of one source; it must be there completely. */
+function onSource(source: Source, offset: number, length: number): Piece {
+  if (offset + length > source.size) {
+    throw new ErofsError(
+      "EIO",
+      `bytes ${offset} to ${offset + length} lie beyond the end of ${nameOf(source)}`,
+      {
+        offset,
+      },
+    )
+  }
+  return { source, offset, length }
+}
+
+function nameOf(source: Source): string {
+  return source.name ?? "the source"
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/**
+ * One way to write every operation, two ways to run it. An operation is a generator: it yields what it
+ * needs (bytes of a device, a free slot, the end of somebody else's fill) and is given the answer; a need
+ * knows how to be met at once and how to be met later.
+ */
+
+/** Something an operation cannot go on without. */
+export interface Need {
+  /** Meets the need at once, or throws. */
+  now(): unknown
+  /** Meets the need later. May be rejected only once nothing of it is under way any more. */
+  later(signal: AbortSignal | undefined): Promise<unknown>
+}
+
+/** An operation: yields needs, returns its result. */
+export type Operation<T> = Generator<Need, T, unknown>
+
+/** Runs an operation to its end without waiting. */
+export function driveSync<T>(operation: Operation<T>): T {
+  let step = operation.next()
+  while (!step.done) {
+    let answer: unknown
+    try {
+      answer = step.value.now()
+    } catch (error) {
+      step = operation.throw(error)
+      continue
+    }
+    step = operation.next(answer)
+  }
+  return step.value
+}
+
+/**
+ * Runs an operation, waiting where it must. When the signal is aborted the promise is rejected with its
+ * reason at once; the operation itself gives back what it holds as soon as what it waits for has ended.
+ */
+export function driveAsync<T>(operation: Operation<T>, signal?: AbortSignal): Promise<T> {
+  if (!signal) return run(operation, undefined)
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    if (signal.aborted) return onAbort()
+    signal.addEventListener("abort", onAbort, { once: true })
+    run(operation, signal)
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener("abort", onAbort))
+  })
+}
+
+async function run<T>(operation: Operation<T>, signal: AbortSignal | undefined): Promise<T> {
+  let step = operation.next()
+  while (!step.done) {
+    let answer: unknown
+    try {
+      answer = await step.value.later(signal)
+      signal?.throwIfAborted()
+    } catch (error) {
+      step = operation.throw(error)
+      continue
+    }
+    step = operation.next(answer)
+  }
+  return step.value
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+import { type Core, SLOT_COUNT, type Slot } from "./core.js"
+import type { Need } from "./drive.js"
+import { ErofsError } from "./errors.js"
+
+/** Which files share pages: "fingerprint" those that claim the same content, "none" no two files. */
+export type Sharing = "none" | "fingerprint"
+
+/** Counts that the core does not keep. */
+export interface EngineCounters {
+  /** Bytes read from sources, and in how many reads. */
+  bytesFetched: number
+  fetches: number
+  /** Files that carry a fingerprint already known with another size, and so do not share. */
+  sizeConflicts: number
+}
+
+/** One worker's hold on a pool: its core, its fill slots, and who waits for what. */
+export class Engine {
+  readonly core: Core
+  readonly sharing: Sharing
+  readonly counters: EngineCounters = { bytesFetched: 0, fetches: 0, sizeConflicts: 0 }
+  readonly #syncSlot: Slot
+  readonly #freeSlots: Slot[]
+  readonly #slotWaiters: ((slot: Slot) => void)[] = []
+  #settleWaiters: (() => void)[] = []
+
+  constructor(core: Core, sharing: Sharing) {
+    this.core = core
+    this.sharing = sharing
+    this.#syncSlot = core.slot(0)
+    this.#freeSlots = Array.from({ length: SLOT_COUNT - 1 }, (_, i) => core.slot(i + 1))
+  }
+
+  /** Needs a fill slot. Synchronous fills never overlap and have one of their own; the others queue. */
+  readonly slot: Need = {
+    now: () => this.#syncSlot,
+    later: () =>
+      new Promise<Slot>((resolve) => {
+        const slot = this.#freeSlots.pop()
+        if (slot) resolve(slot)
+        else this.#slotWaiters.push(resolve)
+      }),
+  }
+
+  /** Gives a slot back to the next in the queue. */
+  returnSlot(slot: Slot): void {
+    if (slot.isSync) return
+    const waiter = this.#slotWaiters.shift()
+    if (waiter) waiter(slot)
+    else this.#freeSlots.push(slot)
+  }
+
+  /** Needs some fill of this worker to end. */
+  readonly settled: Need = {
+    now: () => {
+      throw new ErofsError("EBUSY", "the page is being filled by somebody who cannot be waited for")
+    },
+    later: () => new Promise<void>((resolve) => this.#settleWaiters.push(resolve)),
+  }
+
+  /** Says that a fill has ended, well or not. */
+  announceSettled(): void {
+    if (this.#settleWaiters.length === 0) return
+    const waiters = this.#settleWaiters
+    this.#settleWaiters = []
+    for (const wake of waiters) wake()
+  }
+
+  /** Counts a read of a source. */
+  countFetch(bytes: number): void {
+    this.counters.bytesFetched += bytes
+    this.counters.fetches++
+  }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+import type { Content } from "./content.js"
+import { PAGE_SIZE } from "./core.js"
+import type { Operation } from "./drive.js"
+import { ErofsError } from "./errors.js"
+import type { Filesystem } from "./filesystem.js"
+import { copyBytes, copyResident, ReadAhead } from "./fill.js"
+import { nidToBigInt } from "./format/nid.js"
+import type { Node } from "./inodes.js"
+import { type Abortable, checkOptions, toPosition } from "./options.js"
+import { BigIntStats, Stats } from "./stats.js"
+import { MappedView } from "./view.js"
+
+/** Bytes of one piece of {@link OpenFile.stream}. */
+const STREAM_PIECE = 256 << 10
+
+/** An open regular file. Close it, or declare it with `using` or `await using`. */
+export class OpenFile {
+  /** Path that it was opened by. */
+  readonly path: string
+  /** Bytes. */
+  readonly size: number
+  readonly #filesystem: Filesystem
+  readonly #node: Node
+  readonly #content: Content
+  readonly #readAhead = new ReadAhead()
+  #isOpen = true
+
+  /** @internal Takes over one use of the node. */
+  constructor(filesystem: Filesystem, node: Node, content: Content, path: string) {
+    this.#filesystem = filesystem
+    this.#node = node
+    this.#content = content
+    this.path = path
+    this.size = content.size
+  }
+
+  /** The inode's number in the image. */
+  get nid(): bigint {
+    return nidToBigInt(this.#node.inode.nid)
+  }
+
+  /**
+   * Reads into `into` from byte `position` of the file on. Answers how many bytes: as many as fit, fewer only at
+   * the end of the file. Throws EUCLEAN or EIO, with `offset`, if any byte of them cannot be had.
+   */
+  async read(into: Uint8Array, position: number | bigint = 0, options: Abortable = {}): Promise<number> {
+    checkOptions(options, ["signal"])
+    const from = this.#checked(position)
+    const length = this.#clip(into, from)
+    const done = this.#readResident(into, from, length)
+    if (done < length) {
+      const rest = this.#readRest(into, from, done, length)
+      await this.#filesystem.run("read", this.path, rest, options.signal)
+    }
+    return length
+  }
+
+  /** Like {@link read}, at once. Throws ENOTSUP if bytes must be fetched from an asynchronous source. */
+  readSync(into: Uint8Array, position: number | bigint = 0): number {
+    const from = this.#checked(position)
+    const length = this.#clip(into, from)
+    const done = this.#readResident(into, from, length)
+    if (done < length) {
+      this.#filesystem.runSync("read", this.path, this.#readRest(into, from, done, length))
+    }
+    return length
+  }
+
+  /**
+   * A lazy window on `length` bytes from byte `position` on, a multiple of 4096; see {@link MappedView}. Reads
+   * nothing, so there is no separate synchronous form. A view outlives the file it was made from. Throws EINVAL for
+   * a position that is no multiple of 4096 or a range beyond the file.
+   */
+  map(position: number | bigint = 0, length?: number): MappedView {
+    const from = this.#checked(position)
+    const bytes = length ?? this.size - from
+    if (from % PAGE_SIZE !== 0) {
+      throw new ErofsError("EINVAL", `position ${from} is no multiple of ${PAGE_SIZE}`, this.#where("map"))
+    }
+    if (!Number.isSafeInteger(bytes) || bytes < 0 || from + bytes > this.size) {
+      throw new ErofsError(
+        "EINVAL",
+        `bytes ${from} to ${from + bytes} are not in the file`,
+        this.#where("map"),
+      )
+    }
+    const node = this.#node
+    node.users++
+    return new MappedView(this.#filesystem, this.#content, this.path, from, bytes, () => {
+      node.users--
+    })
+  }
+
+  /**
+   * The file's bytes from `start` to before `end` as a stream of ordinary memory, in pieces of 256 KiB. Cancelling
+   * it, or aborting the signal, ends the reading.
+   */
+  stream(
+    options: { start?: number; end?: number; signal?: AbortSignal } = {},
+  ): ReadableStream<Uint8Array<ArrayBuffer>> {
+    checkOptions(options, ["start", "end", "signal"])
+    let at = this.#checked(options.start ?? 0)
+    const end = Math.min(toPosition(options.end ?? this.size, "end"), this.size)
+    return new ReadableStream(
+      {
+        pull: async (controller) => {
+          const piece = new Uint8Array(Math.max(0, Math.min(STREAM_PIECE, end - at)))
+          if (piece.length === 0) return controller.close()
+          at += await this.read(piece, at, options.signal ? { signal: options.signal } : {})
+          controller.enqueue(piece)
+        },
+      },
+      { highWaterMark: 0 },
+    )
+  }
+
+  /** What the inode says. Throws EOVERFLOW for numbers beyond 2^53: `{ bigint: true }` gives those. */
+  async stat(options: { bigint: true }): Promise<BigIntStats>
+  async stat(options?: { bigint?: false }): Promise<Stats>
+  async stat(options: { bigint?: boolean } = {}): Promise<Stats | BigIntStats> {
+    return this.statSync(options as { bigint?: false })
+  }
+
+  /** Like {@link stat}; the inode is known, so nothing is read. */
+  statSync(options: { bigint: true }): BigIntStats
+  statSync(options?: { bigint?: false }): Stats
+  statSync(options: { bigint?: boolean } = {}): Stats | BigIntStats {
+    checkOptions(options, ["bigint"])
+    this.#checked(0)
+    const { superblock, mount } = this.#filesystem.image
+    const exact = new BigIntStats(this.#node.inode, superblock, mount)
+    return options.bigint ? exact : new Stats(exact)
+  }
+
+  /** Lets the file go. Views of it stay usable. Closing twice does nothing. */
+  async close(): Promise<void> {
+    this.closeSync()
+  }
+
+  /** Like {@link close}. */
+  closeSync(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#node.users--
+  }
+
+  [Symbol.dispose](): void {
+    this.closeSync()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closeSync()
+  }
+
+  /** Copies what is in the pool up to the first page that is not: the way that never reaches an operation. */
+  #readResident(into: Uint8Array, position: number, length: number): number {
+    if (length === 0) return 0
+    const end = Math.ceil((position + length) / PAGE_SIZE)
+    const isUse = this.#readAhead.note(Math.floor(position / PAGE_SIZE), end)
+    return copyResident(this.#filesystem.engine, this.#content, into, position, length, isUse)
+  }
+
+  #readRest(into: Uint8Array, position: number, done: number, length: number): Operation<void> {
+    const { engine } = this.#filesystem
+    const rest = into.subarray(done, length)
+    return copyBytes(engine, this.#content, rest, position + done, rest.length, this.#readAhead)
+  }
+
+  #checked(position: number | bigint): number {
+    if (!this.#isOpen || !this.#filesystem.isOpen) {
+      throw new ErofsError("EBADF", "the file is closed", this.#where("read"))
+    }
+    return typeof position === "number" && Number.isSafeInteger(position) && position >= 0
+      ? position
+      : toPosition(position, "position")
+  }
+
+  #clip(into: Uint8Array, position: number): number {
+    return Math.max(0, Math.min(into.length, this.size - position))
+  }
+
+  #where(syscall: string) {
+    return { syscall, path: this.path, nid: this.nid }
+  }
+}

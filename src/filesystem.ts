@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+
+import type { Content } from "./content.js"
+import type { Devices } from "./devices.js"
+import { Directories } from "./directory.js"
+import { driveAsync, driveSync, type Operation } from "./drive.js"
+import type { Engine } from "./engine.js"
+import { ErofsError, withDetails } from "./errors.js"
+import type { AlgorithmConfig } from "./format/compression.js"
+import type { Superblock } from "./format/superblock.js"
+import { Inodes, type Node } from "./inodes.js"
+import { Paths, pathText } from "./paths.js"
+import { Xattrs, type Xxh32 } from "./xattrs.js"
+
+/** What mounting found out about an image. */
+export interface MountedImage {
+  engine: Engine
+  superblock: Superblock
+  /** Settings of the algorithms that the image announces. */
+  algorithms: readonly AlgorithmConfig[]
+  devices: Devices
+  mount: number
+  /** Circle of mounts that may share. */
+  domain: Uint8Array
+  /** The primary device as metadata. */
+  device: Content
+  xxh32: Xxh32
+  /** Attribute that carries fingerprints where the superblock names none. */
+  fingerprintName: Uint8Array | undefined
+}
+
+/** Who holds an image open: a live view and the path that its user opened. */
+export interface Holder {
+  readonly path: string
+}
+
+/** Longest fingerprint under a name that the caller gave; under one of the superblock's it is a block. */
+const MAX_NAMED_FINGERPRINT = 1024
+
+/** The parts of a mounted image, and the two ways to run operations on them. */
+export class Filesystem {
+  readonly image: MountedImage
+  readonly engine: Engine
+  readonly inodes: Inodes
+  readonly directories: Directories
+  readonly paths: Paths
+  readonly xattrs: Xattrs
+  /** Live views; the image cannot be closed while there are any. */
+  readonly holders = new Set<Holder>()
+  #running = 0
+  #isOpen = true
+
+  constructor(image: MountedImage) {
+    const { engine, superblock, device } = image
+    this.image = image
+    this.engine = engine
+    this.inodes = new Inodes(image, (node) => this.#findFingerprint(node))
+    this.directories = new Directories(engine, superblock, this.inodes)
+    this.paths = new Paths(engine, this.inodes, this.directories, superblock.rootNid)
+    this.xattrs = new Xattrs(engine, superblock, this.inodes, device, image.xxh32)
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  /** Runs an operation at once; errors say what failed on which path. */
+  runSync<T>(syscall: string, path: string | Uint8Array | undefined, operation: Operation<T>): T {
+    this.#running++
+    try {
+      this.#requireOpen()
+      return driveSync(operation)
+    } catch (error) {
+      throw withDetails(error, detailsOf(syscall, path))
+    } finally {
+      this.#running--
+    }
+  }
+
+  /** Runs an operation, waiting where it must; errors say what failed on which path. */
+  async run<T>(
+    syscall: string,
+    path: string | Uint8Array | undefined,
+    operation: Operation<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    try {
+      this.#requireOpen()
+      return await driveAsync(this.#counted(operation), signal)
+    } catch (error) {
+      throw withDetails(error, detailsOf(syscall, path))
+    }
+  }
+
+  /** Gives everything back that the image holds in the pool. Throws EBUSY while views or operations are alive. */
+  close(): void {
+    if (!this.#isOpen) return
+    const [holder] = this.holders
+    if (holder) {
+      const others = this.holders.size - 1
+      const more = others > 0 ? ` and ${others} more` : ""
+      throw new ErofsError("EBUSY", `the image has live views of '${holder.path}'${more}`, {
+        syscall: "close",
+      })
+    }
+    if (this.#running > 0) {
+      throw new ErofsError("EBUSY", "operations on the image are under way", { syscall: "close" })
+    }
+    this.#isOpen = false
+    const { core } = this.engine
+    this.inodes.release()
+    this.image.device.release(core)
+    core.dropMount(this.image.mount)
+  }
+
+  /** Counts an operation as running until it has given back what it holds, which may be after it was aborted. */
+  *#counted<T>(operation: Operation<T>): Operation<T> {
+    this.#running++
+    try {
+      return yield* operation
+    } finally {
+      this.#running--
+    }
+  }
+
+  #requireOpen(): void {
+    if (!this.#isOpen) throw new ErofsError("EBADF", "the image is closed")
+  }
+
+  /** The fingerprint that a regular file shares under; undefined: it shares with nobody. */
+  *#findFingerprint(node: Node): Operation<Uint8Array | undefined> {
+    if (this.engine.sharing === "none" || node.inode.xattrSize === 0) return undefined
+    const { superblock, fingerprintName } = this.image
+    const named = yield* this.xattrs.fingerprintName()
+    const name = named ?? fingerprintName
+    if (!name) return undefined
+    const value = yield* this.xattrs.get(node, name)
+    if (!value || value.length === 0) return undefined
+    return value.length <= (named ? superblock.blockSize : MAX_NAMED_FINGERPRINT) ? value : undefined
+  }
+}
+
+function detailsOf(syscall: string, path: string | Uint8Array | undefined) {
+  if (path === undefined) return { syscall }
+  return { syscall, path: pathText(path) }
+}

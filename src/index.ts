@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Reads EROFS images anywhere JavaScript runs, through one pool of pages that all images share.
+ *
+ *     import { bufferSource, PagePool } from "erofs-wasm"
+ *
+ *     const pool = await PagePool.create()
+ *     const image = await pool.mount(bufferSource(await (await fetch("rootfs.erofs")).arrayBuffer()))
+ *     for await (const entry of image.walk("/etc")) console.log(entry.path)
+ *     console.log(await image.readFile("/etc/os-release", "utf8"))
+ *
+ * Begin with {@link PagePool}; an {@link Image} answers as `node:fs` does, an {@link OpenFile} is read, streamed or
+ * mapped, and a {@link MappedView} is the pool's own bytes. Errors are {@link ErofsError}.
+ *
+ * @module
+ */
+export type { ExtentDescription, InodeDescription } from "./describe.js"
+export type { Device } from "./devices.js"
+export type { Sharing } from "./engine.js"
+export { ErofsError, type ErrorCode, type ErrorDetails, isErofsError } from "./errors.js"
+export type { OpenFile } from "./file.js"
+export type { AlgorithmConfig } from "./format/compression.js"
+export { compatNames, incompatNames } from "./format/features.js"
+export { decodeName, encodeName } from "./format/names.js"
+export type { Superblock } from "./format/superblock.js"
+export type {
+  FollowOptions,
+  Image,
+  ListxattrOptions,
+  ReaddirOptions,
+  ReadFileOptions,
+  StatOptions,
+  Target,
+} from "./image.js"
+export type { MountOptions } from "./mount.js"
+export type { Abortable } from "./options.js"
+export { PagePool, type PoolOptions, type PoolStats } from "./pool.js"
+export { bufferSource } from "./source/buffer.js"
+export { offsetSource } from "./source/offset.js"
+export type { AsyncSource, Source, SourceBase, SyncSource } from "./source/source.js"
+export type { BigIntStats, Dirent, StatFs, Stats } from "./stats.js"
+export type { MappedView } from "./view.js"
+export type { WalkEntry, WalkOptions } from "./walk.js"
+export { type InitOptions, init, type Variant } from "./wasm/module.js"

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+/** Opening an image: superblock, checksum, compression settings, device table, root. */
+import { Content } from "./content.js"
+import { LAYOUT_FLAT, TAG_DEVICE } from "./core.js"
+import { type Device, Devices } from "./devices.js"
+import type { Operation } from "./drive.js"
+import type { Engine } from "./engine.js"
+import { corrupted, ErofsError } from "./errors.js"
+import { Filesystem } from "./filesystem.js"
+import { failure, readBytes, readMetadata } from "./fill.js"
+import { readU16 } from "./format/bytes.js"
+import { type AlgorithmConfig, parseCompressionConfig } from "./format/compression.js"
+import { DEVICE_SLOT_SIZE, parseDeviceSlot } from "./format/device.js"
+import { ALGORITHM_NAMES } from "./format/features.js"
+import { isDirectory } from "./format/mode.js"
+import { encodeName } from "./format/names.js"
+import { nidToBigInt } from "./format/nid.js"
+import {
+  checksumLength,
+  describeForeign,
+  parseSuperblock,
+  peekSuperblock,
+  SUPERBLOCK_OFFSET,
+  SUPERBLOCK_SIZE,
+  type Superblock,
+  verifyChecksum,
+} from "./format/superblock.js"
+import type { Source } from "./source/source.js"
+import type { Xxh32 } from "./xattrs.js"
+
+/** Options of mounting. */
+export interface MountOptions {
+  /** Images share pages only with others of the same domain; default one for the whole pool. */
+  domain?: string
+  /** Sources of the further devices, in the order of the image's device table. None, or all of them. */
+  devices?: readonly Source[]
+  /** Attribute that carries fingerprints, for images whose superblock names none (e.g. `trusted.erofs.fingerprint`). */
+  fingerprint?: string
+  /** Ignore a wrong checksum of the superblock: old tools wrote wrong ones for blocks of 512 and 1024 bytes. */
+  ignoreChecksum?: boolean
+}
+
+/** Bytes that are looked at to say what an image that is none may be. */
+const FOREIGN_PROBE = 1 << 20
+const CONFIG_ALIGNMENT = 4
+const CONFIG_HEADER_SIZE = 2
+
+/** Opens the image on `source`. Its sources belong to it from then on, if this succeeds. */
+export function* mountImage(
+  engine: Engine,
+  source: Source,
+  options: MountOptions,
+  xxh32: Xxh32,
+): Operation<Filesystem> {
+  const mount = engine.core.nextMount()
+  const probe = openDevice(engine, mount, new Devices(source, [], (bytes) => engine.countFetch(bytes)))
+  let filesystem: Filesystem | undefined
+  try {
+    const superblock = yield* readSuperblock(engine, probe, options.ignoreChecksum ?? false)
+    const algorithms = yield* readAlgorithms(engine, probe, superblock)
+    const further = yield* readDevices(engine, probe, superblock, options.devices ?? [])
+    const devices = new Devices(source, further, (bytes) => engine.countFetch(bytes))
+    filesystem = new Filesystem({
+      engine,
+      superblock,
+      algorithms,
+      devices,
+      mount,
+      domain: encodeName(options.domain ?? ""),
+      device: probe,
+      xxh32,
+      fingerprintName: options.fingerprint === undefined ? undefined : encodeName(options.fingerprint),
+    })
+    const root = yield* filesystem.inodes.get(superblock.rootNid)
+    if (!isDirectory(root.inode.mode)) {
+      throw corrupted("root is not a directory", { nid: nidToBigInt(superblock.rootNid) })
+    }
+    yield* filesystem.xattrs.prefixes()
+    return filesystem
+  } catch (error) {
+    if (filesystem) filesystem.close()
+    else {
+      probe.release(engine.core)
+      engine.core.dropMount(mount)
+    }
+    throw error
+  }
+}
+
+/** The primary device as metadata: one flat run of bytes. */
+function openDevice(engine: Engine, mount: number, devices: Devices): Content {
+  const { size } = devices.primary
+  if (!Number.isSafeInteger(size) || size < 0) throw new ErofsError("EINVAL", `source of ${size} bytes`)
+  const space = engine.core.openSpace(TAG_DEVICE, mount, Uint8Array.of(0), size)
+  if (space <= 0) throw failure(-space, { nid: undefined }, 0)
+  return new Content({ space, layout: LAYOUT_FLAT, size, blockBits: 12, mount }, { devices })
+}
+
+function* readSuperblock(engine: Engine, device: Content, ignoreChecksum: boolean): Operation<Superblock> {
+  if (device.size < SUPERBLOCK_OFFSET + SUPERBLOCK_SIZE) {
+    throw new ErofsError("EINVAL", "not an EROFS image: too short for a superblock")
+  }
+  const start = yield* readMetadata(engine, device, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE)
+  let header: ReturnType<typeof peekSuperblock>
+  try {
+    header = peekSuperblock(start)
+  } catch (error) {
+    if (!(error instanceof ErofsError && error.code === "EINVAL")) throw error
+    const bytes = yield* readBytes(engine, device, 0, Math.min(device.size, FOREIGN_PROBE))
+    const foreign = describeForeign(bytes)
+    throw foreign ? new ErofsError("EINVAL", `not an EROFS image: ${foreign}`) : error
+  }
+  const summed = Math.min(checksumLength(header.blockSize), device.size - SUPERBLOCK_OFFSET)
+  if (!ignoreChecksum) verifyChecksum(yield* readMetadata(engine, device, SUPERBLOCK_OFFSET, summed), header)
+  const length = Math.min(header.size, device.size - SUPERBLOCK_OFFSET)
+  return parseSuperblock(yield* readMetadata(engine, device, SUPERBLOCK_OFFSET, length))
+}
+
+/** The compression configuration records behind the superblock (format section 2.5). */
+function* readAlgorithms(
+  engine: Engine,
+  device: Content,
+  superblock: Superblock,
+): Operation<AlgorithmConfig[]> {
+  if (!superblock.hasCompressionConfigs) return []
+  const configs: AlgorithmConfig[] = []
+  let position = SUPERBLOCK_OFFSET + superblock.size
+  for (let algorithm = 0; algorithm < ALGORITHM_NAMES.length; algorithm++) {
+    if (((superblock.algorithms >> algorithm) & 1) === 0) continue
+    position = Math.ceil(position / CONFIG_ALIGNMENT) * CONFIG_ALIGNMENT
+    const length = readU16(yield* readMetadata(engine, device, position, CONFIG_HEADER_SIZE), 0)
+    const payload = yield* readMetadata(engine, device, position + CONFIG_HEADER_SIZE, length)
+    configs.push(parseCompressionConfig(algorithm, payload, superblock))
+    position += CONFIG_HEADER_SIZE + length
+  }
+  return configs
+}
+
+/** The device table (format section 3), with the sources that the user gave for it. */
+function* readDevices(
+  engine: Engine,
+  device: Content,
+  superblock: Superblock,
+  sources: readonly Source[],
+): Operation<Device[]> {
+  const count = superblock.extraDevices
+  if (sources.length !== 0 && sources.length !== count) {
+    throw new ErofsError("EINVAL", `the image has ${count} further devices, ${sources.length} were given`)
+  }
+  const devices: Device[] = []
+  for (let i = 0; i < count; i++) {
+    const position = superblock.deviceTableOffset + i * DEVICE_SLOT_SIZE
+    const slot = parseDeviceSlot(
+      yield* readMetadata(engine, device, position, DEVICE_SLOT_SIZE),
+      superblock.is48Bit,
+    )
+    devices.push({
+      tag: slot.tag,
+      size: slot.blocks * superblock.blockSize,
+      unifiedOffset: slot.unifiedBlock * superblock.blockSize,
+      source: sources[i],
+    })
+  }
+  return devices
+}

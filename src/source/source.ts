@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Where the bytes of one device come from. Whoever can read bytes can be a source: there is nothing to
+ * extend and nothing to register. Give `readSync`, `read`, or both.
+ */
+
+/** What both kinds of source have. */
+export interface SourceBase {
+  /** Bytes of the device. */
+  readonly size: number
+  /** For messages: a path, a URL. */
+  readonly name?: string
+  /**
+   * Bytes that are worth reading at once when only a few are wanted, default 32 KiB: larger where every
+   * request costs much.
+   */
+  readonly granularity?: number
+  /** Lets go of what is behind the source. Called when the image that owns it is closed. */
+  close?(): void | Promise<void>
+}
+
+/** A source that answers at once: a buffer, a file descriptor. */
+export interface SyncSource extends SourceBase {
+  /**
+   * Reads `target.length` bytes from byte `offset` on into `target`, which may be a view of shared memory.
+   * Answers how many bytes were read: fewer than asked only at the end. Throws what the system says.
+   */
+  readSync(target: Uint8Array, offset: number): number
+}
+
+/** A source that answers later: a Blob, a server, a file read in the background. */
+export interface AsyncSource extends SourceBase {
+  /**
+   * Like {@link SyncSource.readSync}, later. When the signal is aborted, the promise should be rejected soon;
+   * once it is settled, `target` must not be written any more.
+   */
+  read(target: Uint8Array, offset: number, options: { signal?: AbortSignal | undefined }): Promise<number>
+}
+
+/** Any source. */
+export type Source = SyncSource | AsyncSource
+
+/** Whether the source can be read synchronously. */
+export function isSyncSource(source: Source): source is SyncSource {
+  return "readSync" in source && typeof source.readSync === "function"
+}
+
+/** Whether the source can be read asynchronously. */
+export function isAsyncSource(source: Source): source is AsyncSource {
+  return "read" in source && typeof source.read === "function"
+}

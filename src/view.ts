@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+import type { Content } from "./content.js"
+import { PAGE_BITS, PAGE_SIZE } from "./core.js"
+import type { Operation } from "./drive.js"
+import { ErofsError } from "./errors.js"
+import type { Filesystem, Holder } from "./filesystem.js"
+import { failure, fill, ReadAhead } from "./fill.js"
+import type { Abortable } from "./options.js"
+import { AGAIN } from "./status.js"
+
+/** Pages whose addresses are noted together. */
+const GROUP_BITS = 9
+const GROUP_MASK = (1 << GROUP_BITS) - 1
+/** Fills in a row that another worker may undo before the pool counts as too small. */
+const ATTEMPTS = 64
+
+/**
+ * A window on a file, like mmap: nothing is read until it is touched, and what was touched stays where it is
+ * until the view is disposed of. Its bytes are the pool's own, in shared memory (in a pool made with
+ * `shared: false`: in plain memory), and many web APIs refuse such arrays: use {@link copy} or {@link text} for
+ * those. Never write to them.
+ *
+ * Pages count from the beginning of the view. Dispose of every view: pinned pages cannot be reclaimed, and an
+ * image with live views cannot be closed.
+ */
+export class MappedView implements Holder {
+  /** Path that the file was opened by. */
+  readonly path: string
+  /** Byte of the file at which the view begins, a multiple of 4096. */
+  readonly position: number
+  /** Bytes. */
+  readonly length: number
+  readonly #filesystem: Filesystem
+  readonly #content: Content
+  readonly #release: () => void
+  readonly #firstPage: number
+  readonly #readAhead = new ReadAhead()
+  /** Addresses of pinned pages, 0 = not pinned; by groups, as a view may be much longer than what is touched. */
+  readonly #groups = new Map<number, Uint32Array>()
+  #lastGroup: Uint32Array | undefined
+  #lastGroupNumber = -1
+  #isLive = true
+
+  /** @internal */
+  constructor(
+    filesystem: Filesystem,
+    content: Content,
+    path: string,
+    position: number,
+    length: number,
+    release: () => void,
+  ) {
+    this.#filesystem = filesystem
+    this.#content = content
+    this.path = path
+    this.position = position
+    this.length = length
+    this.#firstPage = position / PAGE_SIZE
+    this.#release = release
+    filesystem.holders.add(this)
+  }
+
+  /** Pages in the view; the last one may be shorter than 4096 bytes. */
+  get pageCount(): number {
+    return Math.ceil(this.length / PAGE_SIZE)
+  }
+
+  /** The bytes of one page, brought in and pinned. Throws EINVAL for a page that is not in the view. */
+  async page(index: number, options: Abortable = {}): Promise<Uint8Array> {
+    const resident = this.#residentPage(index)
+    return resident ?? this.#run(this.#readPage(index), options)
+  }
+
+  /** Like {@link page}, at once. Throws ENOTSUP if the bytes are not in the pool and their source is asynchronous. */
+  pageSync(index: number): Uint8Array {
+    return this.#residentPage(index) ?? this.#runSync(this.#readPage(index))
+  }
+
+  /**
+   * Bytes `from` .. `to` of the view, brought in and pinned: the pool's own bytes where they lie in a row there,
+   * otherwise a copy. Throws EINVAL for a range that is not in the view.
+   */
+  bytes(from = 0, to = this.length, options: Abortable = {}): Promise<Uint8Array> {
+    return this.#run(this.#readRange(from, to), options)
+  }
+
+  /** Like {@link bytes}, at once. */
+  bytesSync(from = 0, to = this.length): Uint8Array {
+    return this.#residentRange(from, to) ?? this.#runSync(this.#readRange(from, to))
+  }
+
+  /** The view's bytes `from` .. `to` as the pieces that lie in a row in the pool, brought in and pinned. No copies. */
+  segments(from = 0, to = this.length, options: Abortable = {}): Promise<Uint8Array[]> {
+    return this.#run(this.#readSegments(from, to), options)
+  }
+
+  /** Like {@link segments}, at once. */
+  segmentsSync(from = 0, to = this.length): Uint8Array[] {
+    return this.#runSync(this.#readSegments(from, to))
+  }
+
+  /** Bytes `from` .. `to` as ordinary memory of the caller's own. */
+  async copy(from = 0, to = this.length, options: Abortable = {}): Promise<Uint8Array<ArrayBuffer>> {
+    return join(await this.segments(from, to, options), to - from)
+  }
+
+  /** Like {@link copy}, at once. */
+  copySync(from = 0, to = this.length): Uint8Array<ArrayBuffer> {
+    return join(this.segmentsSync(from, to), to - from)
+  }
+
+  /** Bytes `from` .. `to` as text in UTF-8. */
+  async text(from = 0, to = this.length, options: Abortable = {}): Promise<string> {
+    return new TextDecoder().decode(await this.copy(from, to, options))
+  }
+
+  /** Like {@link text}, at once. */
+  textSync(from = 0, to = this.length): string {
+    return new TextDecoder().decode(this.copySync(from, to))
+  }
+
+  /** Unpins all pages. The arrays handed out must not be used any more. Disposing twice does nothing. */
+  dispose(): void {
+    if (!this.#isLive) return
+    this.#isLive = false
+    for (const group of this.#groups.values()) this.#unpinGroup(group)
+    this.#groups.clear()
+    this.#filesystem.holders.delete(this)
+    this.#release()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** The page if no byte has to be fetched for it. */
+  #residentPage(index: number): Uint8Array | undefined {
+    const address = this.#isLive && index >= 0 && index < this.pageCount ? this.#pin(index, 1) : 0
+    return address === 0 ? undefined : this.#slice(address, this.#bytesOfPage(index))
+  }
+
+  /** The range if it lies within one page that is in the pool, or in pages in a row that are. */
+  #residentRange(from: number, to: number): Uint8Array | undefined {
+    if (!this.#isLive || !(from >= 0 && to > from && to <= this.length)) return undefined
+    const first = from >>> PAGE_BITS
+    if (to > 2 ** 31) return undefined
+    const last = (to - 1) >>> PAGE_BITS
+    const start = this.#pin(first, last - first + 1)
+    if (start === 0) return undefined
+    for (let page = first + 1; page <= last; page++) {
+      if (this.#pin(page, last - page + 1) !== start + (page - first) * PAGE_SIZE) return undefined
+    }
+    return this.#slice(start + (from & (PAGE_SIZE - 1)), to - from)
+  }
+
+  *#readPage(index: number): Operation<Uint8Array> {
+    const from = index * PAGE_SIZE
+    const [page] = yield* this.#readSegments(from, from + this.#bytesOfPage(index))
+    return page as Uint8Array
+  }
+
+  *#readRange(from: number, to: number): Operation<Uint8Array> {
+    const segments = yield* this.#readSegments(from, to)
+    return segments.length === 1 ? (segments[0] as Uint8Array) : join(segments, to - from)
+  }
+
+  *#readSegments(from: number, to: number): Operation<Uint8Array[]> {
+    if (!this.#isLive) throw new ErofsError("EBADF", "the view has been disposed of")
+    if (!Number.isInteger(from) || !Number.isInteger(to) || !(from >= 0 && from <= to && to <= this.length)) {
+      throw new ErofsError("EINVAL", `bytes ${from} to ${to} are not in a view of ${this.length} bytes`)
+    }
+    const first = Math.floor(from / PAGE_SIZE)
+    const end = Math.ceil(to / PAGE_SIZE)
+    this.#readAhead.note(this.#firstPage + first, this.#firstPage + end)
+    const segments: Uint8Array[] = []
+    let start = 0
+    let length = 0
+    for (let page = first; page < end; page++) {
+      const address = this.#pin(page, end - page) || (yield* this.#bringIn(page, end - page))
+      const skip = page === first ? from - first * PAGE_SIZE : 0
+      const bytes = Math.min(PAGE_SIZE, to - page * PAGE_SIZE) - skip
+      if (address + skip === start + length) {
+        length += bytes
+        continue
+      }
+      if (length > 0) segments.push(this.#slice(start, length))
+      start = address + skip
+      length = bytes
+    }
+    if (length > 0) segments.push(this.#slice(start, length))
+    return segments
+  }
+
+  /** Fills a page until it can be pinned; answers its address. */
+  *#bringIn(page: number, count: number): Operation<number> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      yield* fill(this.#filesystem.engine, this.#content, this.#firstPage + page, this.#readAhead.want(count))
+      if (!this.#isLive) throw new ErofsError("EBADF", "the view has been disposed of")
+      const address = this.#pin(page, count)
+      if (address !== 0) return address
+    }
+    throw failure(AGAIN, this.#content, (this.#firstPage + page) * PAGE_SIZE)
+  }
+
+  /** Address of a page that is or now becomes pinned, with up to `count` that lie behind it; 0: not in the pool. */
+  #pin(page: number, count: number): number {
+    const group = this.#group(page)
+    const at = page & GROUP_MASK
+    const pinned = group[at] as number
+    if (pinned !== 0) return pinned
+    // Not across the end of the group, and not over pages that are pinned already.
+    let free = 1
+    const limit = Math.min(count, GROUP_MASK + 1 - at)
+    while (free < limit && group[at + free] === 0) free++
+    const { core } = this.#filesystem.engine
+    const address = core.acquire(this.#content.space, this.#firstPage + page, free, true)
+    if (address === 0) return 0
+    for (let i = core.runLength - 1; i >= 0; i--) group[at + i] = address + i * PAGE_SIZE
+    return address
+  }
+
+  #group(page: number): Uint32Array {
+    const number = Math.floor(page / (GROUP_MASK + 1))
+    if (number === this.#lastGroupNumber) return this.#lastGroup as Uint32Array
+    let group = this.#groups.get(number)
+    if (!group) {
+      const pages = Math.min(GROUP_MASK + 1, this.pageCount - number * (GROUP_MASK + 1))
+      group = new Uint32Array(pages)
+      this.#groups.set(number, group)
+    }
+    this.#lastGroup = group
+    this.#lastGroupNumber = number
+    return group
+  }
+
+  #unpinGroup(group: Uint32Array): void {
+    const { core } = this.#filesystem.engine
+    for (let at = 0; at < group.length; ) {
+      const address = group[at] as number
+      let run = 1
+      if (address !== 0) {
+        while (group[at + run] === address + run * PAGE_SIZE) run++
+        core.release(address, run)
+      }
+      at += run
+    }
+  }
+
+  #bytesOfPage(index: number): number {
+    return Math.min(PAGE_SIZE, this.length - index * PAGE_SIZE)
+  }
+
+  #slice(address: number, length: number): Uint8Array {
+    return new Uint8Array(this.#filesystem.engine.core.memory.buffer, address, length)
+  }
+
+  #run<T>(operation: Operation<T>, { signal }: Abortable): Promise<T> {
+    return this.#filesystem.run("map", this.path, operation, signal)
+  }
+
+  #runSync<T>(operation: Operation<T>): T {
+    return this.#filesystem.runSync("map", this.path, operation)
+  }
+}
+
+/** The pieces as one array of ordinary memory. */
+function join(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}
