@@ -2,9 +2,10 @@
 /** Zstandard (RFC 8878): frames and blocks. */
 import { xxh64 } from "../hash/xxh64"
 import { BAD_STREAM, OK, UNSUPPORTED } from "../status"
+import { wildEndOf } from "./zstdExecute"
 import { decodeLiterals } from "./zstdLiterals"
 import { decodeSequences } from "./zstdSequences"
-import { BLOCK_MAXIMUM_SIZE, NO_TABLE, stateOf, ZstdState } from "./zstdWorkspace"
+import { BLOCK_MAXIMUM_SIZE, NO_TABLE, stateOf, type ZstdState } from "./zstdWorkspace"
 
 const MAGIC_NUMBER: u32 = 0xfd2fb528
 const MAGIC_BYTES: u32 = 4
@@ -105,7 +106,7 @@ export function decodeZstd(
   state.output = target
   state.target = target
   state.targetEnd = target + targetLength
-  state.slackEnd = target + targetLength + slack
+  state.wildEnd = wildEndOf(target, targetLength, slack, partial)
   state.hasHuffmanTable = 0
   state.literalsLengthLog = NO_TABLE
   state.offsetLog = NO_TABLE
@@ -121,7 +122,7 @@ export function decodeZstd(
       if (state.output == state.targetEnd) return OK
     }
     if (<u32>(end - at) < BLOCK_HEADER_BYTES) return BAD_STREAM
-    const header: u32 = load<u16>(at) | (<u32>load<u8>(at, 2) << 16)
+    const header: u32 = load<u16>(at) | ((<u32>load<u8>(at, 2)) << 16)
     at += BLOCK_HEADER_BYTES
     const type = (header >> BLOCK_TYPE_SHIFT) & BLOCK_TYPE_MASK
     const size = (header >> BLOCK_SIZE_SHIFT) & BLOCK_SIZE_MASK

@@ -23,7 +23,7 @@ export function firstPosition(start: usize, length: u32): i32 {
 
 /** The next bits at the top of a word, at least CONTAINER_BITS of them. `position` is not negative. */
 export function loadContainer(start: usize, position: i32): u64 {
-  return load<u64>(start - WORD_BYTES + ((position + 7) >>> 3)) << <u64>(-position & 7)
+  return load<u64>(start - WORD_BYTES + ((position + 7) >>> 3)) << (<u64>(-position & 7))
 }
 
 /** The `bits` highest bits of `container`; `bits` is less than 64 and may be 0. */

@@ -3,6 +3,7 @@
 import {
   CODES,
   COUNTS,
+  ENTRY_BITS_SHIFT,
   ENTRY_EXTRA_SHIFT,
   ENTRY_SHIFT,
   ENTRY_STATE_SHIFT,
@@ -108,7 +109,7 @@ export function buildTable(
     const bits: u32 = load<u8>(extraBits + symbol)
     store<u64>(
       codes + (symbol << ENTRY_SHIFT),
-      (<u64>value << ENTRY_VALUE_SHIFT) | (<u64>bits << ENTRY_EXTRA_SHIFT),
+      ((<u64>value) << ENTRY_VALUE_SHIFT) | (bits << ENTRY_EXTRA_SHIFT) | bits,
     )
     value += 1 << bits
     let count: i32 = load<i16>(counts + (symbol << 1))
@@ -141,7 +142,8 @@ export function buildTable(
     const baseline = (share << bits) - size
     store<u64>(
       table + (state << ENTRY_SHIFT),
-      load<u64>(codes + (symbol << ENTRY_SHIFT)) | (<u64>baseline << ENTRY_STATE_SHIFT) | bits,
+      load<u64>(codes + (symbol << ENTRY_SHIFT)) +
+        ((baseline << ENTRY_STATE_SHIFT) + (bits << ENTRY_BITS_SHIFT) + bits),
     )
   }
 }

@@ -3,9 +3,9 @@
 import { firstPosition, loadContainer, topBits } from "./zstdBits"
 import { buildTable, readDistribution } from "./zstdFse"
 import {
-  ENTRY_EXTRA_SHIFT,
   ENTRY_SHIFT,
   ENTRY_STATE_SHIFT,
+  ENTRY_TOTAL_MASK,
   ENTRY_VALUE_SHIFT,
   HUFFMAN_BITS,
   HUFFMAN_TABLE,
@@ -74,15 +74,15 @@ function readCompressedWeights(source: usize, length: u32, workspace: usize): i3
   let position = firstPosition(start, length - used)
   // Two states take turns.
   if (position < 2 * log) return -1
-  let container = loadContainer(start, position)
+  const container = loadContainer(start, position)
   let entry = load<u64>(table + (topBits(container, log) << ENTRY_SHIFT))
-  let other = load<u64>(table + (topBits(container << <u64>log, log) << ENTRY_SHIFT))
+  let other = load<u64>(table + (topBits(container << (<u64>log), log) << ENTRY_SHIFT))
   position -= 2 * log
   let count: u32 = 0
   for (;;) {
     store<u8>(weights + count++, <u8>(entry >> ENTRY_VALUE_SHIFT))
     if (count == STORED_WEIGHTS_MAX) return -1
-    const bits = <u32>(entry & ((1 << ENTRY_EXTRA_SHIFT) - 1))
+    const bits = <u32>entry & ENTRY_TOTAL_MASK
     if (position < <i32>bits) break
     const state = (<u32>entry >> ENTRY_STATE_SHIFT) + topBits(loadContainer(start, position), bits)
     position -= bits
@@ -131,7 +131,7 @@ function buildHuffmanTable(stored: u32, workspace: usize): bool {
     before += count
   }
   for (let literal: u32 = 0; literal <= stored; literal++) {
-    const rank = ranks + (<u32>load<u8>(weights + literal) << 2)
+    const rank = ranks + ((<u32>load<u8>(weights + literal)) << 2)
     const place = load<u32>(rank)
     store<u32>(rank, place + 1)
     store<u8>(sorted + place, <u8>literal)
@@ -145,7 +145,7 @@ function buildHuffmanTable(stored: u32, workspace: usize): bool {
     const bits = depth + 1 - weight
     const entries: u32 = 1 << (HUFFMAN_BITS - bits)
     for (; place < end; place++) {
-      const value = i16x8.splat(<i16>((<u32>load<u8>(sorted + place) << 8) | bits))
+      const value = i16x8.splat(<i16>(((<u32>load<u8>(sorted + place)) << 8) | bits))
       let filled: u32 = 0
       do {
         v128.store(entry + (filled << 1), value)

@@ -42,36 +42,31 @@ export function decodeLiterals(source: usize, available: u32, workspace: usize):
     headerBytes = format == 1 ? 2 : 3
     if (available < headerBytes) return -1
     size = load<u16>(source)
-    if (format == 3) size |= <u32>load<u8>(source, 2) << 16
+    if (format == 3) size |= (<u32>load<u8>(source, 2)) << 16
     size >>= TYPE_BITS + FORMAT_BITS
   }
   if (size > BLOCK_MAXIMUM_SIZE) return -1
-  state.literalsLength = size
   if (type == RAW) {
     if (size > available - headerBytes) return -1
     state.literals = source + headerBytes
+    state.literalsEnd = state.literals + size
     return headerBytes + size
   }
   if (headerBytes >= available) return -1
   state.literals = workspace + LITERALS
+  state.literalsEnd = state.literals + size
   memory.fill(workspace + LITERALS, load<u8>(source + headerBytes), size)
   return headerBytes + 1
 }
 
 /** The same for Compressed_Literals_Block and Treeless_Literals_Block. */
-function decodeCompressed(
-  source: usize,
-  available: u32,
-  type: u32,
-  format: u32,
-  workspace: usize,
-): i32 {
+function decodeCompressed(source: usize, available: u32, type: u32, format: u32, workspace: usize): i32 {
   // Size_Format 0 and 1: 3 bytes with sizes of 10 bits; 2: 4 bytes, 14 bits; 3: 5 bytes, 18 bits.
   const headerBytes: u32 = format < 2 ? 3 : format + 2
   const sizeBits: u64 = format < 2 ? 10 : (format << 2) + 6
   if (available < headerBytes) return -1
   const fields = load<u64>(source) >> <u64>(TYPE_BITS + FORMAT_BITS)
-  const mask: u32 = (1 << <u32>sizeBits) - 1
+  const mask: u32 = (1 << (<u32>sizeBits)) - 1
   const size = <u32>fields & mask
   const compressed = <u32>(fields >> sizeBits) & mask
   if (size > BLOCK_MAXIMUM_SIZE) return -1
@@ -90,7 +85,7 @@ function decodeCompressed(
 
   const output = workspace + LITERALS
   state.literals = output
-  state.literalsLength = size
+  state.literalsEnd = output + size
   if (format == 0) {
     if (left == 0) return -1
     if (!decodeStream(start, left, output, size, workspace)) return -1

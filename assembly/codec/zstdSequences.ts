@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** The sequences section of a compressed block: its header and tables. */
-import { BAD_STREAM } from "../status"
-import { executeSequences, finishLiterals } from "./zstdExecute"
+import { BAD_STREAM, OK } from "../status"
+import { executeSequences, FINISHED, finishLiterals } from "./zstdExecute"
 import { buildTable, fillPredefinedDistribution, fillRleDistribution, readDistribution } from "./zstdFse"
+import { endStates, startStates } from "./zstdStates"
 import {
   LITERALS_LENGTH_CODES,
   LITERALS_LENGTH_LOG_MAX,
@@ -45,7 +46,7 @@ const MATCH_LENGTH_BITS = memory.data<u8>([
 ])
 const OFFSET_BITS = memory.data<u8>([
   0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
-  29, 30, 31,
+  29, 30,
 ])
 
 /** First Baseline of each kind: offsets are 3 less than Offset_Value, so repeat codes are -2, -1 and 0. */
@@ -65,7 +66,7 @@ const MATCH_LENGTH_DEFAULT = memory.data<i8>([
 ])
 const MATCH_LENGTH_DEFAULT_LOG: u32 = 6
 const OFFSET_DEFAULT = memory.data<i8>([
-  1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, 0, 0, 0,
+  1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, 0, 0,
 ])
 const OFFSET_DEFAULT_LOG: u32 = 5
 
@@ -147,7 +148,18 @@ export function decodeSequences(source: usize, length: u32, workspace: usize): i
   state.matchLengthLog = log
   at += state.tableBytes
   if (at >= end) return BAD_STREAM
-  return executeSequences(at, <u32>(end - at), count, workspace)
+  if (!startStates(at, <u32>(end - at), workspace)) return BAD_STREAM
+  // Behind the last sequence no states are updated.
+  let status = OK
+  if (count > 1) status = executeSequences(count - 1, workspace)
+  if (status == OK) {
+    endStates(workspace)
+    status = executeSequences(1, workspace)
+  }
+  if (status == FINISHED) return OK
+  if (status != OK) return BAD_STREAM
+  if (state.position) return BAD_STREAM
+  return finishLiterals(state)
 }
 
 /**

@@ -14,7 +14,7 @@ const WORD_BYTES: usize = 8
 
 /** The entry for the next bits of `container`. */
 function entryOf(container: u64, workspace: usize): u64 {
-  return <u64>load<u16>(workspace + (<usize>(container >> INDEX_SHIFT) << 1), HUFFMAN_TABLE)
+  return <u64>load<u16>(workspace + ((<usize>(container >> INDEX_SHIFT)) << 1), HUFFMAN_TABLE)
 }
 
 /**

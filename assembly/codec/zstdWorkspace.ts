@@ -17,7 +17,7 @@ export const WEIGHT_LOG_MAX: u32 = 6
 
 /** Number of codes of each kind. */
 export const LITERALS_LENGTH_CODES: u32 = 36
-export const OFFSET_CODES: u32 = 32
+export const OFFSET_CODES: u32 = 31
 export const MATCH_LENGTH_CODES: u32 = 53
 export const WEIGHT_CODES: u32 = 12
 const CODES_MAX: u32 = 64
@@ -29,20 +29,26 @@ export const NO_TABLE: u32 = 0xff
 //
 //      0            4            8            12
 //   0  ┌────────────┬────────────┬────────────┬────────────┐
-//      │ output     │ target     │ targetEnd  │ slackEnd   │
+//      │ output     │ target     │ targetEnd  │ wildEnd    │
 //  16  ├────────────┼────────────┼────────────┼────────────┤
-//      │ literals   │ literalsLen│ huffman    │ tableUsed  │
+//      │ literals   │ literalsEnd│ hasHuffman │ tableBytes │
 //  32  ├────────────┼────────────┼────────────┼────────────┤
-//      │ llLog      │ offsetLog  │ mlLog      │ repeat 1   │
+//      │ llLog      │ offsetLog  │ mlLog      │ repeated 1 │
 //  48  ├────────────┼────────────┼────────────┼────────────┤
-//      │ repeat 2   │ repeat 3   │ partial    │ blockMax   │
-//      └────────────┴────────────┴────────────┴────────────┘
+//      │ repeated 2 │ repeated 3 │ partial    │ blockMax   │
+//  64  ├────────────┼────────────┼────────────┴────────────┤
+//      │ bitstream  │ position   │ literals length entry   │
+//  80  ├────────────┴────────────┼─────────────────────────┤
+//      │ offset entry            │ match length entry      │
+//      └─────────────────────────┴─────────────────────────┘
 //
-// output: where the next byte of the content goes. slackEnd: end of the writable memory.
-// literals, literalsLength: the current block's literals, in the source or in the workspace.
+// output: where the next byte of the content goes. wildEnd: what ends here or before can be copied with
+// wild stores.
+// literals, literalsEnd: the current block's literals not yet used, in the source or the workspace.
 // hasHuffmanTable: 1 once the frame has described a Huffman tree.
 // tableBytes: how many source bytes the table read last has used.
 // ...Log: accuracy log of the tables in place, NO_TABLE at the start of a frame.
+// bitstream, position, entries: where the decoding of the current block's sequences stands.
 
 /** State of one frame. */
 @unmanaged
@@ -50,9 +56,9 @@ export class ZstdState {
   output: usize
   target: usize
   targetEnd: usize
-  slackEnd: usize
+  wildEnd: usize
   literals: usize
-  literalsLength: u32
+  literalsEnd: usize
   hasHuffmanTable: u32
   tableBytes: u32
   literalsLengthLog: u32
@@ -63,6 +69,11 @@ export class ZstdState {
   repeatedOffset3: u32
   partial: u32
   blockMaximum: u32
+  bitstream: usize
+  position: i32
+  literalsLengthEntry: u64
+  offsetEntry: u64
+  matchLengthEntry: u64
 }
 
 // The workspace:
@@ -82,24 +93,29 @@ export class ZstdState {
 //
 // FSE table entries:
 //
-//   63                      32 31              16 15       8 7        0
-//   ┌─────────────────────────┬──────────────────┬──────────┬──────────┐
-//   │ value                   │ next state       │ extra    │ bits     │
-//   └─────────────────────────┴──────────────────┴──────────┴──────────┘
+//   63              32 31       22 21     16 15 14 13      8 7        0
+//   ┌─────────────────┬───────────┬─────────┬─────┬─────────┬──────────┐
+//   │ value           │ next state│ extra   │  0  │ bits    │ total    │
+//   └─────────────────┴───────────┴─────────┴─────┴─────────┴──────────┘
 //
 // value: Baseline of the code (of an offset: less 3; of a weight: the weight). next state: Baseline
 // of the state. extra: Number_of_Bits to add to the value. bits: Number_of_Bits to add to the state.
-// The sum of three entries has the sums of both numbers of bits in its low bytes.
+// total: both numbers together; the sum of a sequence's three entries has the total of all its bits in
+// the low byte. Numbers of bits have six bits because that is what a shift of 64-bit words looks at: as
+// shift counts they need no mask.
 export const ENTRY_SHIFT: u32 = 3
-export const ENTRY_EXTRA_SHIFT: u32 = 8
-export const ENTRY_STATE_SHIFT: u32 = 16
+export const ENTRY_BITS_SHIFT: u32 = 8
+export const ENTRY_EXTRA_SHIFT: u32 = 16
+export const ENTRY_STATE_SHIFT: u32 = 22
 export const ENTRY_VALUE_SHIFT: u32 = 32
+export const ENTRY_BITS_MASK: u32 = 63
+export const ENTRY_TOTAL_MASK: u32 = 0xff
 
 /** Room behind buffers that wild loads and stores may touch. */
 const PADDING: u32 = 64
 
 export const STATE: usize = 0
-export const COUNTS: usize = STATE + 64
+export const COUNTS: usize = STATE + 128
 export const NEXT: usize = COUNTS + 2 * CODES_MAX
 export const CODES: usize = NEXT + 2 * CODES_MAX
 export const SPREAD: usize = CODES + (CODES_MAX << ENTRY_SHIFT)
@@ -116,6 +132,9 @@ export const WORKSPACE_USED: usize = LITERALS + BLOCK_MAXIMUM_SIZE + PADDING
 
 /** The frame's state at the start of `workspace`. */
 export function stateOf(workspace: usize): ZstdState {
-  if (CHECKED) assert(WORKSPACE_USED <= CODEC_WORKSPACE_BYTES)
+  if (CHECKED) {
+    assert(STATE + offsetof<ZstdState>() <= COUNTS)
+    assert(WORKSPACE_USED <= CODEC_WORKSPACE_BYTES)
+  }
   return changetype<ZstdState>(workspace + STATE)
 }

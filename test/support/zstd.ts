@@ -127,9 +127,7 @@ export class NativeZstd {
     const from = join(this.#folder, "bench")
     writeFileSync(
       from,
-      Buffer.concat(
-        pieces.flatMap(({ content, frame }) => [numbers(content.length, frame.length), frame]),
-      ),
+      Buffer.concat(pieces.flatMap(({ content, frame }) => [numbers(content.length, frame.length), frame])),
     )
     return Number(execFileSync(this.#tool, ["bench", from, String(seconds)], { encoding: "utf8" }))
   }
