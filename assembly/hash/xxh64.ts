@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/** XXH64, the 64-bit hash of the xxHash family, after its public specification. */
+
+const PRIME_1: u64 = 0x9e3779b185ebca87
+const PRIME_2: u64 = 0xc2b2ae3d27d4eb4f
+const PRIME_3: u64 = 0x165667b19e3779f9
+const PRIME_4: u64 = 0x85ebca77c2b2ae63
+const PRIME_5: u64 = 0x27d4eb2f165667c5
+
+/** Bytes of a lane, and of a stripe of four lanes. */
+const LANE_BYTES: u32 = 8
+const STRIPE_BYTES: u32 = 4 * LANE_BYTES
+
+/** One lane mixed into its accumulator. */
+function round(accumulator: u64, lane: u64): u64 {
+  return rotl<u64>(accumulator + lane * PRIME_2, 31) * PRIME_1
+}
+
+/** An accumulator folded into the hash. */
+function mergeAccumulator(hash: u64, accumulator: u64): u64 {
+  return (hash ^ round(0, accumulator)) * PRIME_1 + PRIME_4
+}
+
+/** The hash of `length` bytes at `source`. Never reads outside of them. */
+export function xxh64(source: usize, length: u32, seed: u64): u64 {
+  let at = source
+  let left = length
+  let hash: u64
+  if (left >= STRIPE_BYTES) {
+    let first = seed + PRIME_1 + PRIME_2
+    let second = seed + PRIME_2
+    let third = seed
+    let fourth = seed - PRIME_1
+    do {
+      first = round(first, load<u64>(at))
+      second = round(second, load<u64>(at, LANE_BYTES))
+      third = round(third, load<u64>(at, 2 * LANE_BYTES))
+      fourth = round(fourth, load<u64>(at, 3 * LANE_BYTES))
+      at += STRIPE_BYTES
+      left -= STRIPE_BYTES
+    } while (left >= STRIPE_BYTES)
+    hash = rotl<u64>(first, 1) + rotl<u64>(second, 7) + rotl<u64>(third, 12) + rotl<u64>(fourth, 18)
+    hash = mergeAccumulator(hash, first)
+    hash = mergeAccumulator(hash, second)
+    hash = mergeAccumulator(hash, third)
+    hash = mergeAccumulator(hash, fourth)
+  } else {
+    hash = seed + PRIME_5
+  }
+  hash += length
+  while (left >= 8) {
+    hash = rotl<u64>(hash ^ round(0, load<u64>(at)), 27) * PRIME_1 + PRIME_4
+    at += 8
+    left -= 8
+  }
+  if (left >= 4) {
+    hash = rotl<u64>(hash ^ (<u64>load<u32>(at) * PRIME_1), 23) * PRIME_2 + PRIME_3
+    at += 4
+    left -= 4
+  }
+  while (left) {
+    hash = rotl<u64>(hash ^ (<u64>load<u8>(at) * PRIME_5), 11) * PRIME_1
+    at += 1
+    left -= 1
+  }
+  // Avalanche.
+  hash = (hash ^ (hash >> 33)) * PRIME_2
+  hash = (hash ^ (hash >> 29)) * PRIME_3
+  return hash ^ (hash >> 32)
+}
