@@ -5,7 +5,7 @@ import { BAD_STREAM, OK, UNSUPPORTED } from "../status"
 import { wildEndOf } from "./zstdExecute"
 import { decodeLiterals } from "./zstdLiterals"
 import { decodeSequences } from "./zstdSequences"
-import { BLOCK_MAXIMUM_SIZE, NO_TABLE, stateOf, type ZstdState } from "./zstdWorkspace"
+import { BLOCK_MAXIMUM_SIZE, NO_TABLE, stateOf, ZstdState } from "./zstdWorkspace"
 
 const MAGIC_NUMBER: u32 = 0xfd2fb528
 const MAGIC_BYTES: u32 = 4
