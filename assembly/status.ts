@@ -27,8 +27,6 @@ export const NO_FRAME: i32 = 14
 export const NO_SPACE: i32 = 15
 /** An address space with this key exists and has another size. */
 export const SIZE_DIFFERS: i32 = 16
-/** What was copied from has been reclaimed meanwhile: plan again. */
-export const AGAIN: i32 = 17
 
 // What the source of a device could not give.
 

@@ -70,8 +70,8 @@ export function* fill(engine: Engine, content: Content, page: number, want: numb
     const planned = slot.plan(content.words, page, want)
     content.saveHint(slot)
     if (planned === status.OK) {
-      if (yield* carryOut(engine, content, slot)) return
-      continue
+      yield* carryOut(engine, content, slot)
+      return
     }
     const { needPage, needCount, errorOffset } = slot
     engine.returnSlot(slot)
@@ -91,19 +91,18 @@ export function* fill(engine: Engine, content: Content, page: number, want: numb
         throw failure(planned, content, errorOffset)
     }
   }
-  throw failure(status.AGAIN, content, page * PAGE_SIZE)
+  throw failure(status.TOO_SMALL, content, page * PAGE_SIZE)
 }
 
-/** Fetches and finishes what was planned. False: what it was to be copied from has gone, plan again. */
-function* carryOut(engine: Engine, content: Content, slot: Slot): Operation<boolean> {
+/** Fetches and finishes what was planned. */
+function* carryOut(engine: Engine, content: Content, slot: Slot): Operation<void> {
   const fetch = new Fetch(slot, content)
   let finished = false
   try {
     if (slot.rangeCount > 0) yield fetch
     const answer = slot.finish()
     finished = true
-    if (answer === status.OK) return true
-    if (answer === status.AGAIN) return false
+    if (answer === status.OK) return
     if (answer === status.FETCH_FAILED) {
       throw fetchFailure(fetch.reason(slot.needCount), content, slot.errorOffset)
     }
@@ -158,7 +157,7 @@ export function* readMetadata(
     if (bytes) return bytes
     yield* fillMetadata(engine, metadata, engine.core.missingPage)
   }
-  throw failure(status.AGAIN, metadata, position)
+  throw failure(status.TOO_SMALL, metadata, position)
 }
 
 /** How a row of reads goes on: reads that follow each other get a growing window, others none. */
@@ -240,7 +239,7 @@ export function* copyBytes(
     const page = Math.floor((position + done) / PAGE_SIZE)
     yield* fill(engine, content, page, readAhead.want(end - page))
   }
-  throw failure(status.AGAIN, content, position + done)
+  throw failure(status.TOO_SMALL, content, position + done)
 }
 
 /** Bytes of a content as ordinary memory, for structures that are parsed: directory blocks, link targets. */

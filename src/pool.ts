@@ -12,7 +12,7 @@ import type { Xxh32 } from "./xattrs.js"
 
 /** Options of {@link PagePool.create}. */
 export interface PoolOptions {
-  /** Bytes for pages; default 64 MiB, at least 64 KiB. Tables take about 3 % more, see the README. */
+  /** Bytes for pages; default 64 MiB, at least 256 KiB. Tables take about 3 % more, see the README. */
   bytes?: number
   /** Which files share pages; default "fingerprint". */
   sharing?: Sharing
@@ -49,7 +49,7 @@ export interface PoolStats {
 }
 
 const DEFAULT_BYTES = 64 << 20
-const MIN_BYTES = 64 << 10
+const MIN_BYTES = 256 << 10
 /** Address spaces beyond one a frame: open files without pages. */
 const EXTRA_SPACES = 16384
 const WORKERS = 1

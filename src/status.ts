@@ -10,8 +10,10 @@ export const NEED_PACKED = 13
 export const NO_FRAME = 14
 export const NO_SPACE = 15
 export const SIZE_DIFFERS = 16
-export const AGAIN = 17
 export const FETCH_FAILED = 30
+
+/** No status of the core: pages were reclaimed again and again before they could be used. */
+export const TOO_SMALL = -1
 
 /** What a status that ends an operation means: an error code and the broken rule in words. */
 export const FAILURES: Readonly<Record<number, readonly [code: ErrorCode, reason: string]>> = {
@@ -19,7 +21,7 @@ export const FAILURES: Readonly<Record<number, readonly [code: ErrorCode, reason
   2: ["ENOTSUP", "compressed data is of a kind that EROFS does not use"],
   [NO_FRAME]: ["ENOMEM", "every frame of the pool is pinned or being filled"],
   [NO_SPACE]: ["ENOMEM", "every address space of the pool is in use"],
-  [AGAIN]: ["ENOMEM", "the pool is too small for what is read at the same time"],
+  [TOO_SMALL]: ["ENOMEM", "the pool is too small for what is read at the same time"],
   40: ["EUCLEAN", "index, record or inline data outside the metadata"],
   41: ["EUCLEAN", "cluster offset beyond its lcluster"],
   42: ["EUCLEAN", "distance back to the head lcluster leads nowhere"],

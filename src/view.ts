@@ -6,7 +6,7 @@ import { ErofsError } from "./errors.js"
 import type { Filesystem, Holder } from "./filesystem.js"
 import { failure, fill, ReadAhead } from "./fill.js"
 import type { Abortable } from "./options.js"
-import { AGAIN } from "./status.js"
+import { TOO_SMALL } from "./status.js"
 
 /** Pages whose addresses are noted together. */
 const GROUP_BITS = 9
@@ -199,7 +199,7 @@ export class MappedView implements Holder {
       const address = this.#pin(page, count)
       if (address !== 0) return address
     }
-    throw failure(AGAIN, this.#content, (this.#firstPage + page) * PAGE_SIZE)
+    throw failure(TOO_SMALL, this.#content, (this.#firstPage + page) * PAGE_SIZE)
   }
 
   /** Address of a page that is or now becomes pinned, with up to `count` that lie behind it; 0: not in the pool. */

@@ -5,7 +5,7 @@ import { WorkerRecord } from "../layout"
 import { FRESH, frameRecord, READY, setFrameState } from "../pool/frames"
 import { announceFill, lock, unlock } from "../pool/lock"
 import { Extent, Slot } from "../slot"
-import { AGAIN, FETCH_FAILED, OK } from "../status"
+import { FETCH_FAILED, OK } from "../status"
 import { placeExtent } from "./place"
 import { endOfComplete, extentOf, firstComplete, rangeOf, returnFrame } from "./plan"
 import { clearInRun, runEnd, runFrame } from "./run"
@@ -13,7 +13,7 @@ import { clearInRun, runEnd, runFrame } from "./run"
 /**
  * Decodes and copies what the plan asked for, publishes every page that came out right and gives the
  * other frames back. Answers OK if the page asked for is among them; else what was wrong with the first
- * extent of it that failed, with slot.errorOffset; AGAIN if what it is copied from has gone meanwhile.
+ * extent of it that failed, with slot.errorOffset.
  */
 export function finishFill(slot: Slot): i32 {
   const answer = placeExtents(slot)

@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: MIT
 /** Bringing one extent's bytes into the run: decode, copy or clear. */
-import { PAGE_BITS, PAGE_MASK, PAGE_SIZE } from "../bits"
+import { PAGE_BITS, PAGE_SIZE } from "../bits"
 import { decode } from "../codec/decode"
-import { CODEC_OFFSET, frameAddress, WORKSPACE_OFFSET, WorkerRecord } from "../layout"
-import { copyMetadata, releaseMetadata } from "../map/metadata"
-import { pinFrame, unpinFrame } from "../pool/frames"
-import { findPage } from "../pool/pages"
+import { CODEC_OFFSET, WORKSPACE_OFFSET, WorkerRecord } from "../layout"
 import {
   CONTENT_ZERO_PADDED,
   EXTENT_INTERLACED,
   EXTENT_PARTIAL,
   Extent,
-  KIND_COPY,
   KIND_DECODE,
-  KIND_FRAGMENT,
   KIND_HOLE,
-  KIND_METADATA,
+  KIND_RAW,
   Slot,
 } from "../slot"
-import { AGAIN, ALL_PADDING, NEED_METADATA, OK } from "../status"
+import { ALL_PADDING, OK } from "../status"
 import { addressInRun, clearInRun, contiguousBytes, copyToRun, runEnd } from "./run"
 
 /** Puts the wanted bytes of an extent into the run, as far as the run reaches. */
@@ -27,10 +22,8 @@ export function placeExtent(slot: Slot, extent: Extent): i32 {
   const until = min<u64>(extent.logical + extent.wanted, runEnd(slot))
   if (from >= until) return OK
   if (extent.kind == KIND_DECODE) return placeDecoded(slot, extent, from, until)
-  if (extent.kind == KIND_COPY) placeStored(slot, extent, from, until)
-  else if (extent.kind == KIND_HOLE) clearInRun(slot, from, until - from)
-  else if (extent.kind == KIND_FRAGMENT) return placeFragment(slot, extent, from, until)
-  else if (extent.kind == KIND_METADATA) return placeMetadata(slot, extent, from, until)
+  if (extent.kind == KIND_HOLE) clearInRun(slot, from, until - from)
+  else if (extent.kind != KIND_RAW) placeStored(slot, extent, from, until)
   return OK
 }
 
@@ -112,7 +105,7 @@ function decodeExtent(slot: Slot, extent: Extent, target: usize, length: u32, sl
   return decode(extent.algorithm, source, sourceLength, target, length, slack, workspace, isPartial)
 }
 
-/** Copies a pcluster that is stored as it is: linear, or rotated so that bytes keep their offset in the block. */
+/** Copies staged bytes that are stored as they are: linear, or rotated so that they keep their offset in the block. */
 function placeStored(slot: Slot, extent: Extent, from: u64, until: u64): void {
   const staging = extent.staging as usize
   if (!(extent.flags & EXTENT_INTERLACED)) {
@@ -132,37 +125,4 @@ function placeStored(slot: Slot, extent: Extent, from: u64, until: u64): void {
     const begin = max(from, turn)
     copyToRun(slot, begin, staging + ((begin - turn) as usize), until - begin)
   }
-}
-
-/** Copies from the pages of the packed inode, which the plan saw in the pool. */
-function placeFragment(slot: Slot, extent: Extent, from: u64, until: u64): i32 {
-  let at = from
-  while (at < until) {
-    const position = extent.physical + (at - extent.logical)
-    const page = position >> PAGE_BITS
-    const piece = min<u64>(PAGE_SIZE - (position & PAGE_MASK), until - at)
-    const found = findPage(slot.packedSpace, page)
-    if (found < 0) return AGAIN
-    if (!pinFrame(found as u32, slot.packedSpace, page)) return AGAIN
-    copyToRun(slot, at, frameAddress(found as u32) + ((position & PAGE_MASK) as usize), piece)
-    unpinFrame(found as u32)
-    at += piece
-  }
-  return OK
-}
-
-/** Copies inline data from the pages of the metadata space. */
-function placeMetadata(slot: Slot, extent: Extent, from: u64, until: u64): i32 {
-  let at = from
-  while (at < until) {
-    const position = extent.physical + (at - extent.logical)
-    const piece = min(contiguousBytes(slot, at, until - at), until - at)
-    if (!copyMetadata(slot, position, piece as u32, addressInRun(slot, at))) {
-      releaseMetadata(slot)
-      return slot.answer == NEED_METADATA ? AGAIN : slot.answer
-    }
-    at += piece
-  }
-  releaseMetadata(slot)
-  return OK
 }

@@ -4,11 +4,11 @@
  * the device ranges that must be read. A plan has no effect on the pool until all metadata it needs is
  * there; then it takes the frames and marks their pages busy, so that nobody else fills them too.
  */
-import { alignUp, PAGE_BITS, PAGE_SIZE, pagesFor } from "../bits"
-import { control } from "../layout"
-import { isWhole, mapExtent } from "../map/map"
+import { alignUp, PAGE_BITS, PAGE_MASK, PAGE_SIZE, pagesFor } from "../bits"
+import { control, frameAddress } from "../layout"
+import { isStaged, isWhole, mapExtent } from "../map/map"
 import { copyMetadata, releaseMetadata } from "../map/metadata"
-import { BUSY_FRAME, frameRecord, frameState, freeFrame, READY } from "../pool/frames"
+import { BUSY_FRAME, frameRecord, frameState, freeFrame, pinFrame, unpinFrame } from "../pool/frames"
 import { announceFill, lock, unlock } from "../pool/lock"
 import { findPage, insertPage, removePage } from "../pool/pages"
 import { takeRun } from "../pool/reclaim"
@@ -141,15 +141,15 @@ function addExtent(slot: Slot, until: u64, cutAt: u64, isNeeded: bool): i32 {
   if (status) return status
   if (isWhole(extent)) {
     extent.wanted = min<u64>(extent.length, cutAt - extent.logical) as u32
-    status = stageExtent(slot, extent, isNeeded)
   } else {
     const skipped = at - extent.logical
     extent.logical = at
     extent.physical += skipped
     extent.length = min<u64>(extent.length - skipped, until - at)
     extent.wanted = extent.length as u32
-    status = extent.kind == KIND_FRAGMENT ? findFragment(slot, extent) : OK
+    if (isStaged(extent)) extent.encodedLength = extent.wanted
   }
+  if (isStaged(extent)) status = stageExtent(slot, extent, isNeeded)
   if (status) return status
   if (slot.extentUsed == 0) slot.coverStart = extent.logical
   slot.coverEnd = extent.logical + extent.wanted
@@ -157,7 +157,10 @@ function addExtent(slot: Slot, until: u64, cutAt: u64, isNeeded: bool): i32 {
   return OK
 }
 
-/** Gives the stored bytes of an extent a place in the staging; those in the metadata are copied there at once. */
+/**
+ * Gives the stored bytes of an extent a place in the staging. Those that lie in the pool already (metadata,
+ * packed inode) are copied there at once: taking frames for the run might reclaim what they are copied from.
+ */
 function stageExtent(slot: Slot, extent: Extent, isNeeded: bool): i32 {
   const start = slot.extentUsed == 0 ? extent.logical : slot.coverStart
   const pages = pagesFor(extent.logical + extent.wanted) - (start >> PAGE_BITS)
@@ -170,23 +173,31 @@ function stageExtent(slot: Slot, extent: Extent, isNeeded: bool): i32 {
   extent.staging = (changetype<usize>(slot) as u32) + STAGING_OFFSET + slot.stagingUsed
   if (extent.flags & EXTENT_IN_METADATA) {
     if (!copyMetadata(slot, extent.physical, extent.encodedLength, extent.staging)) return slot.answer
+  } else if (extent.kind == KIND_FRAGMENT) {
+    const status = copyFragment(slot, extent)
+    if (status) return status
   }
   slot.stagingUsed = staged
   return OK
 }
 
-/** Sees whether the pages of the packed inode that an extent is copied from are in the pool. */
-function findFragment(slot: Slot, extent: Extent): i32 {
-  const first = extent.physical >> PAGE_BITS
-  const end = pagesFor(extent.physical + extent.length)
-  for (let page = first; page < end; page++) {
+/** Copies an extent's bytes from the pages of the packed inode to its staging. */
+function copyFragment(slot: Slot, extent: Extent): i32 {
+  const end = extent.physical + extent.encodedLength
+  let target = extent.staging as usize
+  for (let position = extent.physical; position < end; ) {
+    const page = position >> PAGE_BITS
+    const piece = min<u64>(PAGE_SIZE - (position & PAGE_MASK), end - position) as u32
     const frame = findPage(slot.packedSpace, page)
-    if (frame >= 0) {
-      if (frameState(frame as u32) & READY) continue
+    if (frame < 0 || !pinFrame(frame as u32, slot.packedSpace, page)) {
+      slot.needPage = page
+      slot.needCount = (pagesFor(end) - page) as u32
+      return NEED_PACKED
     }
-    slot.needPage = page
-    slot.needCount = (end - page) as u32
-    return NEED_PACKED
+    memory.copy(target, frameAddress(frame as u32) + ((position & PAGE_MASK) as usize), piece)
+    unpinFrame(frame as u32)
+    target += piece
+    position += piece
   }
   return OK
 }

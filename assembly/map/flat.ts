@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** Flat files: contiguous on the device, the last block perhaps behind the inode. */
-import { CONTENT_HOLE, CONTENT_INLINE_TAIL, Extent, KIND_HOLE, KIND_METADATA, KIND_RAW, Slot } from "../slot"
+import {
+  CONTENT_HOLE,
+  CONTENT_INLINE_TAIL,
+  EXTENT_IN_METADATA,
+  Extent,
+  KIND_HOLE,
+  KIND_METADATA,
+  KIND_RAW,
+  Slot,
+} from "../slot"
 import { INLINE_CROSSES_BLOCK, OK } from "../status"
 
 /** The extent at byte `at` of a flat file, beginning there. */
@@ -13,6 +22,7 @@ export function mapFlat(slot: Slot, at: u64, extent: Extent): i32 {
       // Only the tail must not cross a block; it may begin in a later one than its inode.
       if ((slot.tail & blockMask) + (slot.size - tailStart) > blockMask + 1) return INLINE_CROSSES_BLOCK
       extent.kind = KIND_METADATA
+      extent.flags |= EXTENT_IN_METADATA
       extent.logical = tailStart
       extent.physical = slot.tail
       extent.length = slot.size - tailStart

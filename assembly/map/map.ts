@@ -4,6 +4,8 @@ import {
   Extent,
   KIND_COPY,
   KIND_DECODE,
+  KIND_HOLE,
+  KIND_RAW,
   LAYOUT_CHUNK,
   LAYOUT_EXTENTS,
   LAYOUT_FLAT,
@@ -41,4 +43,9 @@ export function mapExtent(slot: Slot, at: u64, extent: Extent): i32 {
 /** Whether the extent's stored bytes only make sense from its beginning on. */
 export function isWhole(extent: Extent): bool {
   return extent.kind == KIND_COPY || extent.kind == KIND_DECODE
+}
+
+/** Whether the extent's bytes go through the slot's staging rather than straight to the frames. */
+export function isStaged(extent: Extent): bool {
+  return extent.kind != KIND_RAW && extent.kind != KIND_HOLE
 }

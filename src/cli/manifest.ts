@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto"
-import { compareNames } from "../format/names.js"
 import { deviceParts } from "../format/inode.js"
+import { compareNames } from "../format/names.js"
 import type { Image } from "../image.js"
 import type { WalkEntry } from "../walk.js"
 

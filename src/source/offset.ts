@@ -18,10 +18,10 @@ export function offsetSource(source: Source, offset: number, length = source.siz
     close: () => source.close?.(),
   }
   if (isSyncSource(source)) {
-    part["readSync"] = (target: Uint8Array, at: number) => source.readSync(cut(target, at), offset + at)
+    part.readSync = (target: Uint8Array, at: number) => source.readSync(cut(target, at), offset + at)
   }
   if (isAsyncSource(source)) {
-    part["read"] = (target: Uint8Array, at: number, options: { signal?: AbortSignal }) =>
+    part.read = (target: Uint8Array, at: number, options: { signal?: AbortSignal }) =>
       source.read(cut(target, at), offset + at, options)
   }
   return part as unknown as Source
