@@ -11,6 +11,7 @@ import {
   CONTROL_MAGIC,
   control,
   EXCHANGE_OFFSET,
+  guarded,
   layOut,
   slotAddress,
   WorkerRecord,
@@ -36,6 +37,7 @@ import {
   RANGE_LENGTH,
   RANGE_OFFSET,
   SLOT_ERROR_OFFSET,
+  SLOT_HINT_ADDRESS,
   SLOT_HINT_EXTENT,
   SLOT_NEED_COUNT,
   SLOT_NEED_PAGE,
@@ -64,19 +66,21 @@ export function createPool(frameCount: u32, spaceCapacity: u32, workerCount: u32
   freeAllFrames()
   freeAllSpaces()
   const c = control()
-  c.nextMount = 1
-  c.nextWorker = 0
+  const g = guarded()
+  g.nextMount = 1
+  g.nextWorker = 0
   c.magic = CONTROL_MAGIC
 }
 
 /** Takes a worker region for this instance; answers its address, or 0 if all are taken or there is no pool. */
 export function joinPool(): usize {
   const c = control()
+  const g = guarded()
   if (c.magic != CONTROL_MAGIC) return 0
   lock()
-  const number = c.nextWorker
+  const number = g.nextWorker
   const isFree = number < c.workerCount
-  if (isFree) c.nextWorker = number + 1
+  if (isFree) g.nextWorker = number + 1
   unlock()
   return isFree ? workerAddress(number) : 0
 }
@@ -84,9 +88,9 @@ export function joinPool(): usize {
 /** A number that no other mount on this pool has or had. */
 export function nextMount(): u32 {
   lock()
-  const c = control()
-  const mount = c.nextMount
-  c.nextMount = mount + 1
+  const g = guarded()
+  const mount = g.nextMount
+  g.nextMount = mount + 1
   unlock()
   return mount
 }
@@ -169,7 +173,8 @@ export function slotField(slot: usize, field: u32): f64 {
   if (field == SLOT_RANGE_COUNT) return s.rangeCount
   if (field == SLOT_ERROR_OFFSET) return s.errorOffset as f64
   if (field == SLOT_HINT_EXTENT) return s.hintExtent as f64
-  return s.hintAddress as f64
+  if (field == SLOT_HINT_ADDRESS) return s.hintAddress as f64
+  return s.failedRange
 }
 
 /** A number of one of the plan's ranges: see the RANGE_ fields of slot.ts. */

@@ -30,13 +30,21 @@ export const CONTROL: usize = 0x10000
 const CONTROL_SIZE: u32 = PAGE_SIZE
 
 /**
- * The control block, at CONTROL.
+ * The control block, at CONTROL. What the lock guards, and the words that others poll, have cache lines of
+ * their own (LINE_SIZE).
  *
- *   0    frameCount | bucketMask | spaceCapacity | spaceBucketMask | workerCount | windowLimit
- *   24   addresses: bitmap | frameTable | buckets | spaces | spaceBuckets | workers | frames | end
- *   64   lock                              (a cache line of its own)
- *   128  hand | freeFrames | bitmapHint | freeSpace | usedSpaces | nextMount     (under the lock)
- *   192  fillEpoch                         (counts finished fills; waiters wait on it)
+ *   0    frameCount | bucketMask | spaceCapacity | spaceBucketMask
+ *   16   workerCount | windowLimit | bitmap | frameTable
+ *   32   buckets | spaces | spaceBuckets | workers               addresses of the regions
+ *   48   frames | end | magic | -
+ *
+ *   128  lock                                                    LOCK
+ *
+ *   256  hand | freeFrames | bitmapHint | freeSpace              GUARDED: under the lock
+ *   272  usedSpaces | nextMount | nextWorker | -
+ *   288  reclaimed (u64)
+ *
+ *   384  fillEpoch: counts finished fills; waiters wait on it    FILL_EPOCH
  */
 @unmanaged
 export class Control {
@@ -45,6 +53,7 @@ export class Control {
   spaceCapacity: u32
   spaceBucketMask: u32
   workerCount: u32
+  /** Pages that one fill brings in at the most: WINDOW_LIMIT, less in a small pool. */
   windowLimit: u32
   bitmap: usize
   frameTable: usize
@@ -55,23 +64,30 @@ export class Control {
   frames: usize
   end: usize
   magic: u32
-  reserved0: u32
-  lock: u32
+}
+
+/** The part of the control block that the lock guards. */
+@unmanaged
+export class Guarded {
+  /** Where reclaim goes on. */
   hand: u32
   freeFrames: u32
+  /** Where the search for free frames goes on. */
   bitmapHint: u32
   /** First record of the list of free address spaces, 0 = none. */
   freeSpace: u32
   usedSpaces: u32
   nextMount: u32
   nextWorker: u32
-  reserved4: u32
+  reserved: u32
   /** Pages thrown out of their frames so far. */
   reclaimed: u64
 }
 
-/** Where the epoch word lies; on a line of its own because waiters poll it. */
-export const FILL_EPOCH: usize = CONTROL + 256
+const LINE_SIZE: usize = 128
+export const LOCK: usize = CONTROL + LINE_SIZE
+const GUARDED: usize = LOCK + LINE_SIZE
+export const FILL_EPOCH: usize = GUARDED + LINE_SIZE
 
 /** Says that a control block has been set up ("EROF"). */
 export const CONTROL_MAGIC: u32 = 0x464f5245
@@ -79,11 +95,10 @@ export const CONTROL_MAGIC: u32 = 0x464f5245
 /**
  * What a frame holds. One per frame, in the order of the frames.
  *
- *   0   state   see pool/frames.ts
- *   4   space   address space of the page in it, 0 = none
- *   8   page    number of that page
- *   16  next    next frame of the same hash chain, + 1; 0 = end
- *   20  reserved
+ *   0    state | space       state: see pool/frames.ts; space: whose page is in it, 0 = none
+ *   8    page (u64)          number of that page
+ *   16   next | -            next frame of the same hash chain, + 1; 0 = end
+ *   24   -
  */
 @unmanaged
 export class FrameRecord {
@@ -91,8 +106,6 @@ export class FrameRecord {
   space: u32
   page: u64
   next: u32
-  reserved: u32
-  reserved2: u64
 }
 
 export const FRAME_RECORD_BITS: u32 = 5
@@ -101,10 +114,10 @@ export const FRAME_RECORD_SIZE: u32 = 1 << FRAME_RECORD_BITS
 /**
  * An address space: the pages of one file identity.
  *
- *   0    tag | owner | hash | next        what kind of key; mount or domain it belongs to; hash chain
+ *   0    tag | owner | hash | next        kind of key, whose it is (intern.ts); hash chain, 0 = end
  *   16   references | pages | keyLength | keyFrame
- *   32   size                             of the file, in bytes
- *   40   keyFrameCount | generation
+ *   32   size (u64)                       of the file, in bytes
+ *   40   keyFrameCount | -
  *   48   key, when it is not longer than SPACE_KEY_INLINE; else it lies in frames of its own
  */
 @unmanaged
@@ -130,9 +143,13 @@ export const SPACE_KEY_INLINE: u32 = SPACE_RECORD_SIZE - SPACE_KEY_OFFSET
 /**
  * The head of a worker's region. Counters are plain: only this worker writes them.
  *
- *   0    runLength         pages of the run that acquire() found
- *   8    hits | misses | bytesDecoded | pagesFilled
- *   40   workspace...      which extent the workspace holds
+ *   0    runLength | -                            pages of the run that acquirePages() found
+ *   8    hits (u64) | misses (u64)
+ *   24   bytesDecoded (u64) | pagesFilled (u64)
+ *   40   missingPage (u64)                        first page that copyPages() missed
+ *   48   workspace: mount | space                 which extent the workspace holds decoded; mount 0 = none
+ *   56   workspace: logical (u64) | address (u64)
+ *   72   workspace: length | algorithm | device | decoded
  */
 @unmanaged
 export class WorkerRecord {
@@ -142,9 +159,7 @@ export class WorkerRecord {
   misses: u64
   bytesDecoded: u64
   pagesFilled: u64
-  /** First page that copyPages() missed. */
   missingPage: u64
-  /** Which extent the workspace holds decoded; mount 0 = none. */
   workspaceMount: u32
   workspaceSpace: u32
   workspaceLogical: u64
@@ -166,9 +181,14 @@ export const WORKSPACE_OFFSET: u32 = SLOTS_OFFSET + SLOT_COUNT * SLOT_SIZE
 export const WORKSPACE_SIZE: u32 = EXTENT_LIMIT + READ_MARGIN
 export const WORKER_SIZE: u32 = WORKSPACE_OFFSET + WORKSPACE_SIZE
 
-/** The control block. */
+/** The sizes and addresses of the pool; they never change after its birth. */
 export function control(): Control {
   return changetype<Control>(CONTROL)
+}
+
+/** What the lock guards. Only valid while holding it. */
+export function guarded(): Guarded {
+  return changetype<Guarded>(GUARDED)
 }
 
 /** The address of a frame's bytes. */

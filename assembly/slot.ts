@@ -38,18 +38,31 @@ export const CONTENT_IS_PACKED: u32 = 1 << 5
 export const REQUEST_STEAL: u32 = 1 << 0
 
 /**
- * One fill. The first CONTENT_SIZE bytes describe the content (what the inode says) and are written by
- * src/core.ts in one piece; then come the request and the state of the plan; then the tables.
+ * One fill. First what the content's inode says, written by src/core.ts in one piece; then the request, what
+ * the plan answers, its state, and the mapper's.
  *
- *   0    space | metaSpace | packedSpace | layout
- *   16   size | start | tail | index        bytes; start: data on device 0; tail, index: metadata positions
- *   48   fragment | extentCount | metaSize | packedSize
- *   80   blockBits | clusterBits | advise | flags
- *   96   algorithms | available | inlineSize | recordSize
- *   112  deviceMask | mount | hintExtent
- *   120  hintAddress                        encoded extents of 4 bytes: address of extent hintExtent
- *   128  request: page | want | request flags
- *   144  worker | status ...
+ *   0     space | metaSpace | packedSpace | layout
+ *   16    size (u64) | start (u64)                 bytes of the file; of flat data on device 0
+ *   32    tail (u64) | index (u64)                 metadata positions of the inline tail, of the first record
+ *   48    fragment (u64) | extentCount (u64)       offset in the packed inode; records of encoded extents
+ *   64    metaSize (u64) | packedSize (u64)        bytes of those two spaces
+ *   80    blockBits | clusterBits | advise | flags
+ *   96    algorithms | available | inlineSize | recordSize
+ *   112   deviceMask | mount
+ *   120   hintExtent (u64) | hintAddress (u64)     extents of 4 bytes: address of extent hintExtent
+ *   136   page (u64) | want | request              the request
+ *   152   needPage (u64) | needCount | rangeCount  answers of the plan
+ *   168   errorOffset (u64) | failedRange | worker
+ *   184   extentUsed | stagingUsed | runLength | isContiguous
+ *   200   runPage (u64) | coverStart (u64) | coverEnd (u64)
+ *   224   cursorPage (u64) | cursorFrame | answer  metadata page that the mapper holds, frame + 1
+ *   240   recordType | recordOffset | recordBlock | recordBack
+ *   256   recordForward | recordBlocks | recordPartial     one lcluster record, see map/lcluster.ts
+ *
+ *   EXTENTS_OFFSET   EXTENT_TABLE_LENGTH Extent records
+ *   RANGES_OFFSET    RANGE_TABLE_LENGTH Range records
+ *   RUN_OFFSET       RUN_LIMIT u32: the frame of each page of the run
+ *   STAGING_OFFSET   STAGING_SIZE bytes: what the extents are stored as, and a margin
  */
 @unmanaged
 export class Slot {
@@ -77,30 +90,25 @@ export class Slot {
   mount: u32
   hintExtent: u64
   hintAddress: u64
-  // The request, at REQUEST_OFFSET.
   page: u64
   want: u32
   request: u32
-  // Answers of the plan.
   needPage: u64
   needCount: u32
   rangeCount: u32
   errorOffset: u64
-  // State of the plan.
+  failedRange: u32
   worker: u32
   extentUsed: u32
   stagingUsed: u32
   runLength: u32
-  /** First page of the run; the run is the pages that frames are held for. */
+  isContiguous: u32
   runPage: u64
   coverStart: u64
   coverEnd: u64
-  isContiguous: u32
-  // The metadata page that the mapper holds pinned.
-  cursorFrame: u32
   cursorPage: u64
-  cursorSpace: u32
-  // One lcluster record, decoded.
+  cursorFrame: u32
+  answer: i32
   recordType: u32
   recordOffset: u32
   recordBlock: u32
@@ -108,18 +116,13 @@ export class Slot {
   recordForward: u32
   recordBlocks: u32
   recordPartial: u32
-  /** Why the last mapping did not succeed. */
-  answer: i32
 }
 
-export const CONTENT_SIZE: u32 = 136
 export const EXTENTS_OFFSET: u32 = 512
 export const EXTENT_SIZE: u32 = offsetof<Extent>()
 export const RANGES_OFFSET: u32 = EXTENTS_OFFSET + EXTENT_TABLE_LENGTH * EXTENT_SIZE
 export const RANGE_SIZE: u32 = offsetof<Range>()
 export const RUN_OFFSET: u32 = RANGES_OFFSET + RANGE_TABLE_LENGTH * RANGE_SIZE
-/** One u32 a page of the run: its frame, and one a page: whether it came out bad. */
-export const BAD_OFFSET: u32 = RUN_OFFSET + RUN_LIMIT * 4
 export const STAGING_OFFSET: u32 = 256 << 10
 export const SLOT_SIZE: u32 = STAGING_OFFSET + STAGING_SIZE + READ_MARGIN
 
@@ -134,11 +137,12 @@ export const KIND_DECODE: u32 = 5
 /**
  * An extent of the file within a plan.
  *
- *   0   logical | physical        bytes; physical: on its device, or in the metadata space or packed inode
- *   16  length                    bytes of the file
- *   24  encodedLength             bytes stored
- *   28  kind | algorithm | device | flags
- *   44  staging | firstRange | lastRange | status | wanted
+ *   0    logical (u64) | physical (u64)   bytes; physical: on its device, in the metadata space or packed inode
+ *   16   length (u64)                     bytes of the file
+ *   24   encodedLength | kind | algorithm | device
+ *   40   flags | staging                  staging: address of the stored bytes
+ *   48   firstRange | lastRange           the ranges that bring them; first > last = none
+ *   56   status | wanted                  wanted: bytes to decode, all or up to the end of a page
  */
 @unmanaged
 export class Extent {
@@ -150,13 +154,10 @@ export class Extent {
   algorithm: u32
   device: u32
   flags: u32
-  /** Address of the stored bytes in the slot's staging. */
   staging: u32
-  /** First and last of the ranges that bring them. */
   firstRange: u32
   lastRange: u32
   status: i32
-  /** How many bytes to decode: all, or up to the end of a page. */
   wanted: u32
 }
 
@@ -167,8 +168,8 @@ export const EXTENT_IN_METADATA: u32 = 1 << 2
 /**
  * Bytes of a device to be read to an address in memory.
  *
- *   0   offset        bytes on the device
- *   8   length | address | device | status
+ *   0    offset (u64)                     bytes on the device
+ *   8    length | address | device | status
  */
 @unmanaged
 export class Range {
@@ -177,7 +178,6 @@ export class Range {
   address: u32
   device: u32
   status: i32
-  reserved: u64
 }
 
 // Numbers by which TypeScript asks for fields of these records.
@@ -188,6 +188,7 @@ export const SLOT_RANGE_COUNT: u32 = 2
 export const SLOT_ERROR_OFFSET: u32 = 3
 export const SLOT_HINT_EXTENT: u32 = 4
 export const SLOT_HINT_ADDRESS: u32 = 5
+export const SLOT_FAILED_RANGE: u32 = 6
 
 export const RANGE_OFFSET: u32 = 0
 export const RANGE_LENGTH: u32 = 1

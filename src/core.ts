@@ -26,6 +26,7 @@ const SLOT_RANGE_COUNT = 2
 const SLOT_ERROR_OFFSET = 3
 const SLOT_HINT_EXTENT = 4
 const SLOT_HINT_ADDRESS = 5
+const SLOT_FAILED_RANGE = 6
 
 interface CoreExports {
   poolBytes(frames: number, spaces: number, workers: number): number
@@ -274,6 +275,11 @@ export class Slot {
   }
   get needCount(): number {
     return this.#field(SLOT_NEED_COUNT)
+  }
+
+  /** The range that could not be read, if that is what the last status is about. */
+  get failedRange(): number {
+    return this.#field(SLOT_FAILED_RANGE)
   }
 
   /** Byte of the file at which the extent begins that the last status is about. */

@@ -104,7 +104,7 @@ function* carryOut(engine: Engine, content: Content, slot: Slot): Operation<void
     finished = true
     if (answer === status.OK) return
     if (answer === status.FETCH_FAILED) {
-      throw fetchFailure(fetch.reason(slot.needCount), content, slot.errorOffset)
+      throw fetchFailure(fetch.reason(slot.failedRange), content, slot.errorOffset)
     }
     throw failure(answer, content, slot.errorOffset)
   } finally {

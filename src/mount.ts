@@ -42,6 +42,8 @@ export interface MountOptions {
 
 /** Bytes that are looked at to say what an image that is none may be. */
 const FOREIGN_PROBE = 1 << 20
+/** Longest name of a domain, in bytes. */
+const MAX_DOMAIN = 4096
 const CONFIG_ALIGNMENT = 4
 const CONFIG_HEADER_SIZE = 2
 
@@ -52,6 +54,9 @@ export function* mountImage(
   options: MountOptions,
   xxh32: Xxh32,
 ): Operation<Filesystem> {
+  const domain = encodeName(options.domain ?? "")
+  if (domain.length > MAX_DOMAIN)
+    throw new ErofsError("EINVAL", `domain of ${domain.length} bytes is too long`)
   const mount = engine.core.nextMount()
   const probe = openDevice(engine, mount, new Devices(source, [], (bytes) => engine.countFetch(bytes)))
   let filesystem: Filesystem | undefined
@@ -66,7 +71,7 @@ export function* mountImage(
       algorithms,
       devices,
       mount,
-      domain: encodeName(options.domain ?? ""),
+      domain,
       device: probe,
       xxh32,
       fingerprintName: options.fingerprint === undefined ? undefined : encodeName(options.fingerprint),

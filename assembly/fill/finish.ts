@@ -39,7 +39,7 @@ function placeExtents(slot: Slot): i32 {
       if (extent.logical < until && extent.logical + extent.wanted > from) {
         answer = extent.status
         slot.errorOffset = extent.logical
-        if (answer == FETCH_FAILED) slot.needCount = failedRange(slot, extent)
+        if (answer == FETCH_FAILED) slot.failedRange = failedRange(slot, extent)
       }
     }
   }

@@ -17,7 +17,7 @@
  *   0         the frame is free (and its bit in the bitmap is set)
  */
 import { PAGE_BITS } from "../bits"
-import { control, FRAME_RECORD_BITS, FrameRecord } from "../layout"
+import { control, FRAME_RECORD_BITS, FrameRecord, guarded } from "../layout"
 import { addShared, exchangeShared, loadShared, storeShared } from "./lock"
 
 const PIN_BITS: u32 = 20
@@ -93,9 +93,10 @@ export function isFree(frame: u32): bool {
 export function takeFrame(frame: u32): void {
   if (CHECKED) assert(isFree(frame))
   const c = control()
+  const g = guarded()
   const word = c.bitmap + ((frame >> 5) << 2)
   store<u32>(word, load<u32>(word) & ~((1 as u32) << (frame & 31)))
-  c.freeFrames -= 1
+  g.freeFrames -= 1
   const record = frameRecord(frame)
   record.space = 0
   setFrameState(frame, BUSY_FRAME | 1)
@@ -105,9 +106,10 @@ export function takeFrame(frame: u32): void {
 export function freeFrame(frame: u32): void {
   if (CHECKED) assert(!isFree(frame))
   const c = control()
+  const g = guarded()
   const word = c.bitmap + ((frame >> 5) << 2)
   store<u32>(word, load<u32>(word) | ((1 as u32) << (frame & 31)))
-  c.freeFrames += 1
+  g.freeFrames += 1
   frameRecord(frame).space = 0
   setFrameState(frame, 0)
 }
@@ -115,15 +117,16 @@ export function freeFrame(frame: u32): void {
 /** Marks all frames free, at the pool's birth. */
 export function freeAllFrames(): void {
   const c = control()
+  const g = guarded()
   memory.fill(c.frameTable, 0, (c.frameCount as usize) << FRAME_RECORD_BITS)
   memory.fill(c.bitmap, 0, ((c.frameCount >> 3) as usize) + 8)
   for (let frame: u32 = 0; frame < c.frameCount; frame++) {
     const word = c.bitmap + ((frame >> 5) << 2)
     store<u32>(word, load<u32>(word) | ((1 as u32) << (frame & 31)))
   }
-  c.freeFrames = c.frameCount
-  c.bitmapHint = 0
-  c.hand = 0
+  g.freeFrames = c.frameCount
+  g.bitmapHint = 0
+  g.hand = 0
 }
 
 /**
@@ -132,14 +135,15 @@ export function freeAllFrames(): void {
  */
 export function findFreeRun(length: u32): i32 {
   const c = control()
-  if (c.freeFrames < length) return -1
-  const found = scanFree(c.bitmapHint, c.frameCount, length)
+  const g = guarded()
+  if (g.freeFrames < length) return -1
+  const found = scanFree(g.bitmapHint, c.frameCount, length)
   if (found >= 0) {
-    c.bitmapHint = (found as u32) + length
+    g.bitmapHint = (found as u32) + length
     return found
   }
-  const wrapped = scanFree(0, min(c.frameCount, c.bitmapHint + length), length)
-  if (wrapped >= 0) c.bitmapHint = (wrapped as u32) + length
+  const wrapped = scanFree(0, min(c.frameCount, g.bitmapHint + length), length)
+  if (wrapped >= 0) g.bitmapHint = (wrapped as u32) + length
   return wrapped
 }
 

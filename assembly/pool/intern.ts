@@ -11,7 +11,7 @@
  */
 import { PAGE_BITS, PAGE_MASK } from "../bits"
 import { xxh32 } from "../hash/xxh32"
-import { control, SPACE_KEY_INLINE } from "../layout"
+import { control, guarded, SPACE_KEY_INLINE } from "../layout"
 import { NO_FRAME, NO_SPACE, SIZE_DIFFERS } from "../status"
 import { frameRecord } from "./frames"
 import { lock, unlock } from "./lock"
@@ -60,7 +60,7 @@ function lookUpSpace(hash: u32, tag: u32, owner: u32, key: usize, keyLength: u32
 
 /** A new space for a key, without references; or minus a status. */
 function makeSpace(hash: u32, tag: u32, owner: u32, key: usize, keyLength: u32, size: u64): i32 {
-  if (!control().freeSpace) dropUnreferenced()
+  if (!guarded().freeSpace) dropUnreferenced()
   const space = takeSpace()
   if (!space) return -NO_SPACE
   const record = spaceRecord(space)

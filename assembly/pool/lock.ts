@@ -3,9 +3,7 @@
  * The pool's one short lock, and the atomic operations of the rest of the pool. In the build for plain
  * memory there is one instance only: the lock vanishes and atomics are ordinary loads and stores.
  */
-import { CONTROL, Control, FILL_EPOCH } from "../layout"
-
-const LOCK: usize = CONTROL + offsetof<Control>("lock")
+import { FILL_EPOCH, LOCK } from "../layout"
 
 /** Takes the lock. Held for microseconds, never across I/O, so a spin is enough. */
 export function lock(): void {

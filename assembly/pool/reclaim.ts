@@ -6,7 +6,7 @@
  * again). Because cold neighbours are taken together, reclaim hands out contiguous runs: a file that is
  * read in order lies in order, and one view of it is one array.
  */
-import { control } from "../layout"
+import { control, guarded } from "../layout"
 import {
   exchangeFrameState,
   findFreeRun,
@@ -33,7 +33,8 @@ const SINGLE_LAPS: u32 = 5
  */
 export function takeRun(length: u32): i32 {
   const c = control()
-  if (c.freeFrames >= max(length, c.frameCount >> PLENTY_SHIFT)) {
+  const g = guarded()
+  if (g.freeFrames >= max(length, c.frameCount >> PLENTY_SHIFT)) {
     const first = findFreeRun(length)
     if (first >= 0) {
       takeAll(first as u32, length)
@@ -51,10 +52,11 @@ function takeAll(first: u32, length: u32): void {
 /** Moves the hand until it has passed `length` neighbours that are free or cold, and takes them. */
 function sweep(length: u32): i32 {
   const c = control()
+  const g = guarded()
   const count = c.frameCount
   if (length > count) return -1
   let steps = count * (length == 1 ? SINGLE_LAPS : RUN_LAPS) + length
-  let hand = c.hand
+  let hand = g.hand
   let run: u32 = 0
   while (steps--) {
     if (hand >= count) {
@@ -67,7 +69,7 @@ function sweep(length: u32): i32 {
       const first = hand - length
       const taken = emptyAll(first, length)
       if (taken == length) {
-        c.hand = hand
+        g.hand = hand
         takeAll(first, length)
         return first as i32
       }
@@ -75,7 +77,7 @@ function sweep(length: u32): i32 {
       run = hand - (first + taken + 1)
     }
   }
-  c.hand = hand
+  g.hand = hand
   return -1
 }
 
@@ -111,6 +113,6 @@ export function emptyFrame(frame: u32): bool {
   }
   removePage(frame)
   freeFrame(frame)
-  control().reclaimed += 1
+  guarded().reclaimed += 1
   return true
 }

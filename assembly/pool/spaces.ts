@@ -3,7 +3,7 @@
  * Address space records: one per file identity that has pages or that somebody refers to. Interning by
  * key is in intern.ts. Everything here is only valid under the lock.
  */
-import { control, frameAddress, SPACE_KEY_OFFSET, SPACE_RECORD_BITS, SpaceRecord } from "../layout"
+import { control, frameAddress, guarded, SPACE_KEY_OFFSET, SPACE_RECORD_BITS, SpaceRecord } from "../layout"
 import { freeFrame } from "./frames"
 
 const NEXT_OFFSET: usize = offsetof<SpaceRecord>("next")
@@ -28,24 +28,25 @@ export function spaceBucket(hash: u32): usize {
 /** Puts all records on the free list, at the pool's birth. */
 export function freeAllSpaces(): void {
   const c = control()
+  const g = guarded()
   memory.fill(c.spaces, 0, ((c.spaceCapacity as usize) + 1) << SPACE_RECORD_BITS)
   memory.fill(c.spaceBuckets, 0, ((c.spaceBucketMask as usize) + 1) << 2)
-  c.freeSpace = 0
+  g.freeSpace = 0
   for (let space = c.spaceCapacity; space > 0; space--) {
-    spaceRecord(space).next = c.freeSpace
-    c.freeSpace = space
+    spaceRecord(space).next = g.freeSpace
+    g.freeSpace = space
   }
-  c.usedSpaces = 0
+  g.usedSpaces = 0
 }
 
 /** Takes a record off the free list; 0 = none left. */
 export function takeSpace(): u32 {
-  const c = control()
-  const space = c.freeSpace
+  const g = guarded()
+  const space = g.freeSpace
   if (!space) return 0
   const record = spaceRecord(space)
-  c.freeSpace = record.next
-  c.usedSpaces += 1
+  g.freeSpace = record.next
+  g.usedSpaces += 1
   record.references = 0
   record.pages = 0
   record.keyFrameCount = 0
@@ -54,14 +55,14 @@ export function takeSpace(): u32 {
 
 /** Puts a record back on the free list. */
 export function returnSpace(space: u32): void {
-  const c = control()
+  const g = guarded()
   const record = spaceRecord(space)
   for (let i: u32 = 0; i < record.keyFrameCount; i++) freeFrame(record.keyFrame + i)
   record.keyFrameCount = 0
   record.tag = 0
-  record.next = c.freeSpace
-  c.freeSpace = space
-  c.usedSpaces -= 1
+  record.next = g.freeSpace
+  g.freeSpace = space
+  g.usedSpaces -= 1
 }
 
 /** Counts a page that came into the space. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Counting what the pool holds. */
-import { control, WorkerRecord, workerAddress } from "../layout"
+import { control, guarded, WorkerRecord, workerAddress } from "../layout"
 import { frameRecord, frameState, PIN_MASK, READY } from "./frames"
 import { lock, unlock } from "./lock"
 import { spaceRecord } from "./spaces"
@@ -27,13 +27,14 @@ export class Statistics {
 /** Adds everything up into the record at `target`. */
 export function collectStatistics(target: usize): void {
   const c = control()
+  const g = guarded()
   const out = changetype<Statistics>(target)
   memory.fill(target, 0, offsetof<Statistics>())
   lock()
   out.frames = c.frameCount
-  out.framesUsed = c.frameCount - c.freeFrames
-  out.spaces = c.usedSpaces
-  out.pagesReclaimed = c.reclaimed
+  out.framesUsed = c.frameCount - g.freeFrames
+  out.spaces = g.usedSpaces
+  out.pagesReclaimed = g.reclaimed
   for (let frame: u32 = 0; frame < c.frameCount; frame++) {
     const state = frameState(frame)
     if (!(state & READY)) continue
