@@ -59,32 +59,37 @@ export interface InodeDescription {
 /** Describes an inode; `withExtents` maps the whole file. */
 export function* describeInode(
   filesystem: Filesystem,
-  node: Node,
+  found: Node,
   withExtents: boolean,
 ): Operation<InodeDescription> {
-  const { inode } = node
-  const hasContent = isRegular(inode.mode) || isDirectory(inode.mode) || isSymlink(inode.mode)
-  let extents: ExtentDescription[] | undefined
-  if (hasContent && inode.size > 0) {
-    extents = yield* filesystem.inodes.withContent(node, function* (content) {
-      return withExtents ? yield* mapAll(filesystem, content) : undefined
-    })
+  const { inodes } = filesystem
+  const node = inodes.hold(found)
+  try {
+    const { mode, size } = node.inode
+    const hasContent = size > 0 && (isRegular(mode) || isDirectory(mode) || isSymlink(mode))
+    const content = hasContent ? yield* inodes.contentOf(node) : undefined
+    const extents = withExtents && content ? yield* mapAll(filesystem, content) : []
+    return { ...summarize(node), extents: withExtents ? extents : undefined }
+  } finally {
+    node.users--
   }
-  const { header } = node
+}
+
+/** What the inode and its map header say. */
+function summarize(node: Node): Omit<InodeDescription, "extents"> {
+  const { inode, header, fingerprint } = node
+  const hasAlgorithms = header && !header.isEncodedExtents && !header.isWholeFragment
+  const algorithms = hasAlgorithms ? [header.algorithmHead1, header.algorithmHead2] : []
   return {
     nid: nidToBigInt(inode.nid),
     position: inode.position,
     isExtended: inode.isExtended,
     layout: LAYOUT_NAMES[inode.layout] as InodeDescription["layout"],
     xattrSize: inode.xattrSize,
-    algorithms:
-      header && !header.isEncodedExtents && !header.isWholeFragment
-        ? [header.algorithmHead1, header.algorithmHead2].map((id) => ALGORITHM_NAMES[id] as string)
-        : [],
+    algorithms: algorithms.map((id) => ALGORITHM_NAMES[id] as string),
     index: indexOf(node),
     lclusterSize: header ? 2 ** header.lclusterBits : undefined,
-    fingerprint: node.fingerprint,
-    extents: withExtents ? (extents ?? []) : undefined,
+    fingerprint,
   }
 }
 

@@ -53,8 +53,9 @@ async function run<T>(operation: Operation<T>, signal: AbortSignal | undefined):
   while (!step.done) {
     let answer: unknown
     try {
-      answer = await step.value.later(signal)
+      // Called off before a need is met, never between its being met and the operation's knowing of it.
       signal?.throwIfAborted()
+      answer = await step.value.later(signal)
     } catch (error) {
       step = operation.throw(error)
       continue

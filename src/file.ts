@@ -93,8 +93,8 @@ export class OpenFile {
   }
 
   /**
-   * The file's bytes from `start` to before `end` as a stream of ordinary memory, in pieces of 256 KiB. Cancelling
-   * it, or aborting the signal, ends the reading.
+   * The file's bytes from `start` to before `end` as a byte stream of ordinary memory, in pieces of 256 KiB or into
+   * the reader's own buffers. Nothing is read ahead of the reader; cancelling it, or aborting the signal, ends it.
    */
   stream(
     options: { start?: number; end?: number; signal?: AbortSignal } = {},
@@ -104,11 +104,19 @@ export class OpenFile {
     const end = Math.min(toPosition(options.end ?? this.size, "end"), this.size)
     return new ReadableStream(
       {
+        type: "bytes",
         pull: async (controller) => {
-          const piece = new Uint8Array(Math.max(0, Math.min(STREAM_PIECE, end - at)))
-          if (piece.length === 0) return controller.close()
+          const request = controller.byobRequest
+          const room = request?.view ? bytesOf(request.view) : new Uint8Array(STREAM_PIECE)
+          const piece = room.subarray(0, Math.max(0, end - at))
+          if (piece.length === 0) {
+            controller.close()
+            request?.respond(0)
+            return
+          }
           at += await this.read(piece, at, options.signal ? { signal: options.signal } : {})
-          controller.enqueue(piece)
+          if (request) request.respond(piece.length)
+          else controller.enqueue(piece)
         },
       },
       { highWaterMark: 0 },
@@ -183,4 +191,9 @@ export class OpenFile {
   #where(syscall: string) {
     return { syscall, path: this.path, nid: this.nid }
   }
+}
+
+/** The bytes of a view of any kind. */
+function bytesOf(view: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 }

@@ -343,9 +343,9 @@ export class Image {
 
   *#open(target: Target, options: FollowOptions): Operation<OpenFile> {
     checkOptions(options, FOLLOW)
-    const node = yield* this.#find(target, options.followSymlinks ?? true)
-    requireRegular(node)
-    node.users++
+    const found = yield* this.#find(target, options.followSymlinks ?? true)
+    requireRegular(found)
+    const node = this.#filesystem.inodes.hold(found)
     try {
       const content = yield* this.#filesystem.inodes.contentOf(node)
       return new OpenFile(this.#filesystem, node, content, pathOf(target) ?? `nid ${node.inode.nid}`)

@@ -110,12 +110,24 @@ export class Inodes {
 
   /** Does something with a node's content and holds the node meanwhile. */
   *withContent<T>(node: Node, use: (content: Content) => Operation<T>): Operation<T> {
-    node.users++
+    const held = this.hold(node)
     try {
-      return yield* use(yield* this.contentOf(node))
+      return yield* use(yield* this.contentOf(held))
     } finally {
-      node.users--
+      held.users--
     }
+  }
+
+  /**
+   * Counts a user of a node, who gives it back with `users--`. Answers the node to use: if this one has been let go
+   * meanwhile it may be another.
+   */
+  hold(node: Node): Node {
+    const { nid } = node.inode
+    const known = this.#nodes.get(nid) ?? node
+    if (known === node) this.#nodes.set(nid, node)
+    known.users++
+    return known
   }
 
   /** Lets go of everything. */
