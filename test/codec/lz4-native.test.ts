@@ -167,6 +167,9 @@ describe.each(variants)("LZ4 in the %s core, beside liblz4", (variant) => {
                 const source = buildBlock([first, second], some.subarray(0, last))
                 const targetLength = before + 4 + literals + length + last
                 blocks.push({ source, targetLength, partial: (literals + last) % 3 === 0 })
+                // Cut at and around the end of the second match, just as much wanted.
+                const cut = source.subarray(0, source.length - last - (last % 4))
+                blocks.push({ source: cut, targetLength: targetLength - last, partial: true })
               }
             }
           }
