@@ -90,7 +90,7 @@ class Core {
     pieces.forEach(({ prefixed }, i) => {
       this.#bytes.set(prefixed.subarray(LENGTH_BYTES), this.#sources[i])
     })
-    const file = new URL(process.env["BENCH_CORE"] ?? `build/core.${variant}.wasm`, root)
+    const file = new URL(`build/core.${variant}.wasm`, root)
     const instance = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(file)), { env: { memory } })
     this.#decode = instance.exports["decodeLz4"] as Decode
   }

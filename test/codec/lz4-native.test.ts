@@ -18,6 +18,7 @@ const RUN_TIMEOUT = 20_000 + RUNS * 20
 const BATCH = 2000
 const SLACKS = [0, 128]
 const LAST_LITERALS = 5
+const NIBBLE_MAX = 15
 /** The version whose verdicts ours are modelled on. */
 const MODEL = 10904
 
@@ -101,7 +102,7 @@ describe.each(variants)("LZ4 in the %s core, beside liblz4", (variant) => {
     native.decode(blocks).forEach(({ result, output: expected }, i) => {
       const block = blocks[i] as Block
       const { source, targetLength, partial } = block
-      const { hasZeroOffset, output: expanded, endsWithMatch } = expand(source, targetLength)
+      const { hasZeroOffset, output: expanded, nextToken } = expand(source, targetLength)
       const nativeOk = result === targetLength
       for (const slack of SLACKS) {
         const { status, output, guardsIntact } = core.decode(source, targetLength, {
@@ -119,8 +120,10 @@ describe.each(variants)("LZ4 in the %s core, beside liblz4", (variant) => {
         if (nativeOk && status !== OK) fail("refused, liblz4 accepts")
         if (status === OK) {
           if (Buffer.compare(output, nativeOk ? expected : expanded) !== 0) fail("wrong bytes")
-          // In partial mode liblz4 looks at one more token behind a match that fills the target.
-          if (!nativeOk && !(partial && endsWithMatch)) fail(`accepted, liblz4 gives ${result}`)
+          // In partial mode liblz4 reads on behind a short match that fills the target, and trips over a
+          // literal length that does not end.
+          const readsOn = partial && nextToken !== undefined && nextToken >> 4 === NIBBLE_MAX
+          if (!nativeOk && !readsOn) fail(`accepted, liblz4 gives ${result}`)
         }
       }
       if (hasZeroOffset && nativeOk) counts.zeroOffset++
