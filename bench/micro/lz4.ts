@@ -22,9 +22,10 @@ interface Piece {
 }
 
 const PCLUSTERS = [4 << 10, 64 << 10]
-const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 9)
+const { BENCH_ROUNDS = 9, BENCH_BYTES = 8 << 20 } = process.env
+const ROUNDS = Number(BENCH_ROUNDS)
 const ROUND_MILLISECONDS = 50
-const BYTES_EACH = Number(process.env["BENCH_BYTES"] ?? 8 << 20)
+const BYTES_EACH = Number(BENCH_BYTES)
 const SLACK = 128
 const SOURCES = 1 << 20
 const WORKSPACE = 1 << 16
@@ -92,7 +93,8 @@ class Core {
     })
     const file = new URL(`build/core.${variant}.wasm`, root)
     const instance = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(file)), { env: { memory } })
-    this.#decode = instance.exports["decodeLz4"] as Decode
+    const { decodeLz4 } = instance.exports
+    this.#decode = decodeLz4 as Decode
   }
 
   run(slack: number, partial: boolean): void {

@@ -10,9 +10,10 @@ import { Lz4Wasm } from "../support/lz4-wasm.js"
 
 const OK = 0
 const BAD_STREAM = 1
+const { CODEC_RUNS, CODEC_SEED = 1 } = process.env
 /** Blocks per build of the core; raise it for a long run. */
-const RUNS = Number(process.env["CODEC_RUNS"] ?? 6000)
-const SEED = Number(process.env["CODEC_SEED"] ?? 1)
+const RUNS = Number(CODEC_RUNS ?? 6000)
+const SEED = Number(CODEC_SEED)
 const RUN_TIMEOUT = 20_000 + RUNS * 20
 /** Blocks in one file for the native program. */
 const BATCH = 2000
@@ -147,7 +148,7 @@ describe.each(variants)("LZ4 in the %s core, beside liblz4", (variant) => {
         total.refused += refused
         total.zeroOffset += zeroOffset
       }
-      if (process.env["CODEC_RUNS"]) console.log(variant, total)
+      if (CODEC_RUNS) console.log(variant, total)
       // The mixture must test both verdicts.
       expect(total.accepted).toBeGreaterThan(RUNS / 10)
       expect(total.refused).toBeGreaterThan(RUNS / 10)
