@@ -9,8 +9,9 @@ import { Lz4Wasm } from "../support/lz4-wasm.js"
 const OK = 0
 const BAD_STREAM = 1
 const UNSUPPORTED = 2
+const { CODEC_RUNS = 300 } = process.env
 /** Blocks per property; raise it for a long run. */
-const RUNS = Number(process.env["CODEC_RUNS"] ?? 300)
+const RUNS = Number(CODEC_RUNS)
 const RUN_TIMEOUT = 20_000 + RUNS * 20
 /** No slack, slack that is too small to be used, and slack that is used. */
 const SLACKS = [0, 127, 128]

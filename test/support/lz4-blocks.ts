@@ -38,8 +38,8 @@ export interface Expansion {
   output: Uint8Array
   /** Whether a match had offset 0, which the format forbids; the output stops before it. */
   hasZeroOffset: boolean
-  /** Whether the last byte of the output is the last of a match. */
-  endsWithMatch: boolean
+  /** The token behind the match that filled the output to its last byte, if that is how it ended. */
+  nextToken: number | undefined
 }
 
 /** Reads `block` byte by byte and makes at most `limit` bytes. Knows no end-of-block rules. */
@@ -47,10 +47,10 @@ export function expand(block: Uint8Array, limit: number): Expansion {
   const output = new Uint8Array(limit)
   let ip = 0
   let op = 0
-  const result = (hasZeroOffset = false, endsWithMatch = false): Expansion => ({
+  const result = (hasZeroOffset = false, nextToken?: number): Expansion => ({
     output: output.subarray(0, op),
     hasZeroOffset,
-    endsWithMatch,
+    nextToken,
   })
   const next = (): number => block[ip++] ?? Number.NaN
   const extended = (nibble: number): number => {
@@ -75,7 +75,7 @@ export function expand(block: Uint8Array, limit: number): Expansion {
       output[op] = output[op - offset] as number
       op++
     }
-    if (op === limit) return result(false, true)
+    if (op === limit) return result(false, block[ip])
   }
   return result()
 }
