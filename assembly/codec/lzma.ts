@@ -84,13 +84,15 @@ export function decodeLzma(
 ): i32 {
   if (CHECKED) assert((workspace & (WORKSPACE_ALIGNMENT - 1)) === 0)
   if (CHECKED) assert(MODEL_BYTES_MAX <= CODEC_WORKSPACE_BYTES)
-  if (sourceLength < CODE_END) return BAD_STREAM
+  if (!sourceLength) return BAD_STREAM
   const properties = ~(load<u8>(source) as u32) & 0xff
   if (properties >= PROPERTIES_END) return BAD_STREAM
   const lc = properties % PROPERTIES_LC
   const lp = (properties / PROPERTIES_LC) % PROPERTIES_LP
   const pb = properties / (PROPERTIES_LC * PROPERTIES_LP)
   if (lc + lp > LITERAL_CONTEXT_BITS_MAX) return BAD_STREAM
+  if (!targetLength) if (partial) return OK
+  if (sourceLength < CODE_END) return BAD_STREAM
   resetModel(workspace, lc + lp)
 
   const sourceEnd = source + sourceLength
