@@ -22,7 +22,7 @@ const { Encoder } = (await load("encoder.js")) as { Encoder: { prototype: Encode
 const HEADER = 13
 const DICTIONARY_AT = 1
 const LENGTH_AT = 5
-const DICTIONARY = 1 << 24
+const DICTIONARY_MIN = 1 << 12
 
 /** Encodes into MicroLZMA; `mode` 1 to 9. With `endMarker` the stream is one that EROFS does not have. */
 export function encodeLzma1(plain: Uint8Array, mode: number, endMarker = false): Uint8Array {
@@ -45,7 +45,8 @@ export function lzmaFile(stream: Uint8Array, length: number): Uint8Array {
   file[0] = ~(stream[0] as number)
   file[HEADER] = 0
   const view = new DataView(file.buffer)
-  view.setUint32(DICTIONARY_AT, DICTIONARY, true)
+  // No larger than needed: lzma1 allocates a window of this size for every file.
+  view.setUint32(DICTIONARY_AT, Math.max(length, DICTIONARY_MIN), true)
   view.setUint32(LENGTH_AT, length, true)
   return file
 }
