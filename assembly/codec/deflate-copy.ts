@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Copies of matches, whose source may overlap what they write. */
+import { VECTOR_BYTES } from "./deflate-state"
 
-export const VECTOR_BYTES: u32 = 16
 /** What a wide copy may write beyond its end. */
 export const WIDE_COPY_MARGIN: u32 = 2 * VECTOR_BYTES
 

@@ -12,6 +12,7 @@ import {
   MAX_CODE_LENGTH,
   MAX_DISTANCE_CODES,
   MAX_LITERAL_CODES,
+  VECTOR_BYTES,
 } from "./deflate-state"
 import { buildDistanceTable, buildLiteralTable } from "./deflate-tables"
 
@@ -109,14 +110,24 @@ function readCodeLengths(state: InflateState, count: u32): bool {
   const first = changetype<usize>(state) + CODE_LENGTHS
   const end = first + count
   let at = first
+  // In locals what single code lengths need: they are many, repeats are few.
+  let bits = state.bits
+  let bitCount = state.bitCount
   while (at < end) {
-    if (state.bitCount < HEADER_STEP_BITS) state.refill()
-    const entry = <u32>load<u8>(table + (<u32>state.bits & HEADER_TABLE_MASK))
+    if (bitCount < HEADER_STEP_BITS) {
+      state.bits = bits
+      state.bitCount = bitCount
+      state.refill()
+      bits = state.bits
+      bitCount = state.bitCount
+    }
+    const entry = <u32>load<u8>(table + (<u32>bits & HEADER_TABLE_MASK))
     const length = entry & HEADER_ENTRY_MASK
     const symbol = entry >> HEADER_ENTRY_BITS
+    if (length > bitCount) return false
+    bits >>= length
+    bitCount -= length
     if (symbol < REPEAT_LAST) {
-      if (length > state.bitCount) return false
-      state.drop(length)
       store<u8>(at, symbol)
       at++
       continue
@@ -133,13 +144,21 @@ function readCodeLengths(state: InflateState, count: u32): bool {
         value = load<u8>(at - 1)
       }
     }
-    if (length + extra > state.bitCount) return false
-    state.drop(length)
-    repeats += <u32>state.bits & ((1 << extra) - 1)
-    state.drop(extra)
+    if (extra > bitCount) return false
+    repeats += <u32>bits & ((1 << extra) - 1)
+    bits >>= extra
+    bitCount -= extra
     if (repeats > <u32>(end - at)) return false
-    memory.fill(at, <u8>value, repeats)
-    at += repeats
+    const until = at + repeats
+    // Whole vectors: what they write too much is written again, or lies behind the last length.
+    const values = i8x16.splat(<i8>value)
+    do {
+      v128.store(at, values)
+      at += VECTOR_BYTES
+    } while (at < until)
+    at = until
   }
+  state.bits = bits
+  state.bitCount = bitCount
   return true
 }

@@ -7,7 +7,8 @@
  *   ┌──────────────────┬─────────────────────────────────────────────────────────────┐
  *   │ InflateState     │ the reader's and the writer's positions between the stages  │
  *   ├──────────────────┼─────────────────────────────────────────────────────────────┤
- *   │ CODE_LENGTHS     │ u8 per symbol: literal/length code, then distance code      │
+ *   │ CODE_LENGTHS     │ u8 per symbol: literal/length code, then distance code, and │
+ *   │                  │ a vector that writes of whole vectors may reach into        │
  *   │ LENGTH_COUNTS    │ u32 per code length: symbols that have it                   │
  *   │ LENGTH_STARTS    │ u32 per code length: where its next symbol is sorted to     │
  *   │ HEADER_LENGTHS   │ u8 per symbol of the code length code                       │
@@ -55,34 +56,28 @@ export const DISTANCE_ENTRIES: u32 =
 /**
  * Entries of both decoding tables. A literal/length entry is the low half only.
  *
- *    63       45 44      32 31        16 15 14 13    8 7   6 5     0
- *   ┌───────────┬──────────┬────────────┬──┬──┬───────┬─────┬───────┐
- *   │     0     │  X (d)   │   value    │ K│ E│   C   │  N  │   D   │
- *   └───────────┴──────────┴────────────┴──┴──┴───────┴─────┴───────┘
+ *    63       45 44      32 31        16 15 14 13    8 7 6 5     0
+ *   ┌───────────┬──────────┬────────────┬──┬──┬───────┬─┬─┬───────┐
+ *   │     0     │  X (d)   │   value    │ K│ E│   C   │0│L│   D   │
+ *   └───────────┴──────────┴────────────┴──┴──┴───────┴─┴─┴───────┘
  *
  * D: bits to drop from the stream: the code and its extra bits.
- * N: number of literals, 0 if the entry is none. Their bytes are `value`, the first one lowest.
- * C: bits of the code, that is, where the extra bits begin; with two literals, bits of the first one's code;
- *    in a link to a subtable, the bits that the subtable resolves.
+ * L: a literal, `value` being its byte.
+ * C: bits of the code, that is, where the extra bits begin; in a link, the bits that the subtable resolves.
  * E: exception: neither literal nor length nor distance, but
- *    a link if K is set, `value` being the subtable's first entry,
+ *    a link to a subtable if K is set, `value` being the subtable's first entry,
  *    the end of the block if K is clear and `value` is 1, and else invalid.
  * K: link.
  * X: mask of the extra bits of a distance, whose base is `value`. A length has both within `value`:
  *
  *    31      27 26 25 24            16
  *   ┌──────────┬─────┬────────────────┐
- *   │ extra    │  0  │  base length   │
- *   │ bits'    │     │                │
- *   │ mask     │     │                │
+ *   │ mask of  │  0  │  base length   │
+ *   │ extra    │     │                │
  *   └──────────┴─────┴────────────────┘
  */
 export const ENTRY_DROP_MASK: u32 = 63
-export const ENTRY_COUNT_SHIFT: u32 = 6
-export const ENTRY_COUNT_MASK: u32 = 3
-/** Set bits of N tell a literal; one literal adds ENTRY_ONE_LITERAL. */
-export const ENTRY_LITERALS: u32 = ENTRY_COUNT_MASK << ENTRY_COUNT_SHIFT
-export const ENTRY_ONE_LITERAL: u32 = 1 << ENTRY_COUNT_SHIFT
+export const ENTRY_LITERAL: u32 = 1 << 6
 export const ENTRY_CODE_SHIFT: u32 = 8
 export const ENTRY_CODE_MASK: u32 = 63
 export const ENTRY_EXCEPTION: u32 = 1 << 14
@@ -166,12 +161,11 @@ export const BYTE_BITS: u32 = 1 << BYTE_SHIFT
 /** The most bits that are kept, and how many of them a refill makes sure of: all but one byte's. */
 export const MAX_BITS: u32 = 63
 export const FULL_BITS: u32 = MAX_BITS + 1 - BYTE_BITS
-/** Bytes that a vector load may read behind the code lengths. */
-const VECTOR_BYTES: u32 = 16
+export const VECTOR_BYTES: u32 = 16
 
 /** Offsets from the state, which is the workspace's start. */
 export const CODE_LENGTHS: u32 = STATE_BYTES
-export const LENGTH_COUNTS: u32 = CODE_LENGTHS + LITERAL_SYMBOLS + DISTANCE_SYMBOLS + VECTOR_BYTES * 3
+export const LENGTH_COUNTS: u32 = CODE_LENGTHS + LITERAL_SYMBOLS + DISTANCE_SYMBOLS + VECTOR_BYTES
 export const LENGTH_STARTS: u32 = LENGTH_COUNTS + (MAX_CODE_LENGTH + 1) * 4
 export const HEADER_LENGTHS: u32 = LENGTH_STARTS + (MAX_CODE_LENGTH + 1) * 4
 export const HEADER_TABLE: u32 = HEADER_LENGTHS + VECTOR_BYTES * 2

@@ -18,7 +18,7 @@ import {
   ENTRY_INVALID,
   ENTRY_LENGTH_EXTRA_SHIFT,
   ENTRY_LINK,
-  ENTRY_ONE_LITERAL,
+  ENTRY_LITERAL,
   ENTRY_VALUE_SHIFT,
   FIRST_LENGTH_SYMBOL,
   LENGTH_COUNTS,
@@ -69,7 +69,7 @@ export function buildLiteralTable(workspace: usize, symbols: u32): bool {
   const literals = min(symbols, END_OF_BLOCK)
   for (let symbol: u32 = 0; symbol < literals; symbol++) {
     const length = <u32>load<u8>(lengths + symbol)
-    sortIn<u32>(workspace, length, ENTRY_ONE_LITERAL | (symbol << ENTRY_VALUE_SHIFT))
+    sortIn<u32>(workspace, length, ENTRY_LITERAL | (symbol << ENTRY_VALUE_SHIFT))
   }
   for (let symbol = END_OF_BLOCK; symbol < symbols; symbol++) {
     const length = <u32>load<u8>(lengths + symbol)
