@@ -15,7 +15,7 @@ import {
   MATCH_LENGTH_TABLE,
   OFFSET_TABLE,
   stateOf,
-  type ZstdState,
+  ZstdState,
 } from "./zstdWorkspace"
 
 /** The target is complete and the rest of the block is not needed. Never leaves the decoder. */
