@@ -27,7 +27,8 @@ const BAD_STREAM = 1
 const UNSUPPORTED = 2
 
 /** How many random cases each test tries. */
-const RUNS = Number(process.env["CODEC_RUNS"] ?? 60)
+const { CODEC_RUNS = "60" } = process.env
+const RUNS = Number(CODEC_RUNS)
 
 interface Case {
   name: string
