@@ -116,7 +116,7 @@ export function buildTable(
     const bits: u32 = load<u8>(extraBits + symbol)
     store<u64>(
       codes + (symbol << ENTRY_SHIFT),
-      (<u64>value << ENTRY_VALUE_SHIFT) | (bits << ENTRY_EXTRA_SHIFT) | bits,
+      ((<u64>value) << ENTRY_VALUE_SHIFT) | (bits << ENTRY_EXTRA_SHIFT) | bits,
     )
     value += 1 << bits
     const count: i32 = load<i16>(counts + (symbol << 1))
