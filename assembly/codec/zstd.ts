@@ -82,7 +82,9 @@ export function decodeZstd(
   const end = source + sourceLength
   if (windowBytes + dictionaryBytes + sizeBytes > <u32>(end - at)) return BAD_STREAM
 
-  let windowSize: u64 = 0
+  // The window of a single segment is its content, which limits the output anyway; like the reference,
+  // accept compressed blocks that are longer than what they stand for.
+  let windowSize: u64 = BLOCK_MAXIMUM_SIZE
   if (!isSingleSegment) {
     const window: u32 = load<u8>(at++)
     const base: u64 = (<u64>1) << (WINDOW_LOG_MINIMUM + (window >> MANTISSA_BITS))
@@ -99,7 +101,6 @@ export function decodeZstd(
     if (contentSize > targetLength) {
       if (!partial) return BAD_STREAM
     }
-    if (isSingleSegment) windowSize = contentSize
   }
 
   const state = stateOf(workspace)

@@ -8,6 +8,7 @@ import {
   ENTRY_SHIFT,
   ENTRY_STATE_SHIFT,
   ENTRY_VALUE_SHIFT,
+  LISTED,
   NEXT,
   SPREAD,
   stateOf,
@@ -16,6 +17,9 @@ import {
 /** Lowest Accuracy_Log, and the bits of the field that counts from it. */
 const ACCURACY_LOG_MINIMUM: u32 = 5
 const ACCURACY_LOG_BITS: u32 = 4
+
+/** Cells that one v128 store fills. */
+const CELLS_PER_STORE: u32 = 16
 
 /** "Less than 1": the symbol has one cell, at the end of the table. */
 const LESS_THAN_ONE: i32 = -1
@@ -101,10 +105,13 @@ export function buildTable(
   const next = workspace + NEXT
   const codes = workspace + CODES
   const spread = workspace + SPREAD
+  const listed = workspace + LISTED
   const size: u32 = 1 << accuracyLog
   const mask = size - 1
-  // "Less than 1" probabilities take cells from the end of the table.
+  // "Less than 1" probabilities take cells from the end of the table; the others are listed, as often as they
+  // need cells, by stores that run over what comes next.
   let last: i32 = mask
+  let cells: u32 = 0
   for (let symbol: u32 = 0; symbol < symbols; symbol++) {
     const bits: u32 = load<u8>(extraBits + symbol)
     store<u64>(
@@ -112,25 +119,30 @@ export function buildTable(
       ((<u64>value) << ENTRY_VALUE_SHIFT) | (bits << ENTRY_EXTRA_SHIFT) | bits,
     )
     value += 1 << bits
-    let count: i32 = load<i16>(counts + (symbol << 1))
+    const count: i32 = load<i16>(counts + (symbol << 1))
     if (count == LESS_THAN_ONE) {
       store<u8>(spread + last, <u8>symbol)
       last--
-      count = 1
+      store<u16>(next + (symbol << 1), 1)
+    } else {
+      const symbolBytes = i8x16.splat(<i8>symbol)
+      let filled: i32 = 0
+      do {
+        v128.store(listed + cells + filled, symbolBytes)
+        filled += CELLS_PER_STORE
+      } while (filled < count)
+      cells += count
+      store<u16>(next + (symbol << 1), <u16>count)
     }
-    store<u16>(next + (symbol << 1), <u16>count)
   }
-  // The others are spread over the rest.
+  // The list is spread over the rest.
   const step = (size >> 1) + (size >> 3) + 3
   let position: u32 = 0
-  for (let symbol: u32 = 0; symbol < symbols; symbol++) {
-    const count: i32 = load<i16>(counts + (symbol << 1))
-    for (let i: i32 = 0; i < count; i++) {
-      store<u8>(spread + position, <u8>symbol)
-      do {
-        position = (position + step) & mask
-      } while (<i32>position > last)
-    }
+  for (let cell: u32 = 0; cell < cells; cell++) {
+    store<u8>(spread + position, load<u8>(listed + cell))
+    do {
+      position = (position + step) & mask
+    } while (<i32>position > last)
   }
   if (CHECKED) assert(position == 0)
   // A symbol's states, in order, share the state space; the first ones have one bit more.

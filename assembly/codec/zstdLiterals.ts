@@ -4,9 +4,8 @@ import { readHuffmanTree } from "./zstdHuffman"
 import { decodeStream, decodeStreams } from "./zstdStreams"
 import { BLOCK_MAXIMUM_SIZE, LITERALS, stateOf } from "./zstdWorkspace"
 
-/** Literals_Block_Type. */
+/** Literals_Block_Type; 1 is RLE_Literals_Block, 3 is Treeless_Literals_Block. */
 const RAW: u32 = 0
-const RLE: u32 = 1
 const COMPRESSED: u32 = 2
 
 /** Bits of Literals_Block_Type and of Size_Format. */

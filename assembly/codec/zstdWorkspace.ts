@@ -83,6 +83,7 @@ export class ZstdState {
 //   NEXT             u16 by symbol: next share while an FSE table is built
 //   CODES            u64 by symbol: parts of a table entry that depend on the symbol alone
 //   SPREAD           u8 by state: symbols, while an FSE table is built
+//   LISTED           u8: symbols as often as they have states, padded for wild stores
 //   WEIGHTS          u8 by literal: Huffman weights
 //   SORTED           u8 by rank: literals in the order of their codes
 //   RANKS            u32 by weight: where the literals of a weight start in SORTED
@@ -119,7 +120,8 @@ export const COUNTS: usize = STATE + 128
 export const NEXT: usize = COUNTS + 2 * CODES_MAX
 export const CODES: usize = NEXT + 2 * CODES_MAX
 export const SPREAD: usize = CODES + (CODES_MAX << ENTRY_SHIFT)
-export const WEIGHTS: usize = SPREAD + (1 << LITERALS_LENGTH_LOG_MAX) + PADDING
+export const LISTED: usize = SPREAD + (1 << LITERALS_LENGTH_LOG_MAX)
+export const WEIGHTS: usize = LISTED + (1 << LITERALS_LENGTH_LOG_MAX) + PADDING
 export const SORTED: usize = WEIGHTS + 256
 export const RANKS: usize = SORTED + 256
 export const WEIGHT_TABLE: usize = RANKS + 64

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** XXH64, the 64-bit hash of the xxHash family, after its public specification. */
 
-const PRIME_1: u64 = 0x9e3779b185ebca87
-const PRIME_2: u64 = 0xc2b2ae3d27d4eb4f
-const PRIME_3: u64 = 0x165667b19e3779f9
-const PRIME_4: u64 = 0x85ebca77c2b2ae63
-const PRIME_5: u64 = 0x27d4eb2f165667c5
+// In halves: read as a number of JavaScript, as the linter does, a whole one would lose bits.
+const PRIME_1: u64 = (0x9e3779b1 << 32) | 0x85ebca87
+const PRIME_2: u64 = (0xc2b2ae3d << 32) | 0x27d4eb4f
+const PRIME_3: u64 = (0x165667b1 << 32) | 0x9e3779f9
+const PRIME_4: u64 = (0x85ebca77 << 32) | 0xc2b2ae63
+const PRIME_5: u64 = (0x27d4eb2f << 32) | 0x165667c5
 
 /** Bytes of a lane, and of a stripe of four lanes. */
 const LANE_BYTES: u32 = 8

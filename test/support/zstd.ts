@@ -63,7 +63,8 @@ export class NativeZstd {
     const to = join(this.#folder, "out")
     writeFileSync(from, input)
     execFileSync(this.#tool, [command, from, to, ...more], { stdio: "pipe" })
-    return readFileSync(to)
+    // Not a Buffer, whose slice would share memory.
+    return new Uint8Array(readFileSync(to))
   }
 
   /** One frame for each job. */
