@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto"
-import { deviceParts } from "../format/inode.js"
+import { closeSync, openSync, writeSync } from "node:fs"
+import { isErofsError } from "../errors.js"
 import { compareNames } from "../format/names.js"
 import type { Image } from "../image.js"
 import type { WalkEntry } from "../walk.js"
+import { type Call, type Command, PROGRESS_OPTION } from "./arguments.js"
+import { DONE, FAILED } from "./exit.js"
+import { deviceOf, type InodeType, permissionsOf, secondsAndNanoseconds, typeOf } from "./facts.js"
+import { withImage } from "./mounted.js"
+import { type Output, Printer, toJson } from "./print.js"
+import { Progress } from "./progress.js"
 
 /** One entry of a manifest; see {@link manifestEntries}. */
-export interface ManifestEntry {
-  type: "file" | "dir" | "symlink" | "char" | "block" | "fifo" | "socket"
+export type ManifestEntry = {
+  type: InodeType
   mode: number
   uid: number
   gid: number
@@ -16,16 +23,94 @@ export interface ManifestEntry {
   /** Seconds, possibly negative, and nanoseconds. */
   mtime: [seconds: bigint, nanoseconds: number]
   /** Values in base64. */
-  xattrs: Record<string, string>
+  xattrs: Map<string, string>
   rdev?: [major: number, minor: number]
   target?: string
   sha256?: string
   link_of?: string
 }
 
+/** `manifest`: everything in an image as JSON, for comparisons. */
+export const manifest: Command = {
+  name: "manifest",
+  summary: "Describes everything in an image as JSON, with a digest of every file.",
+  usage: "[-o FILE] IMAGE",
+  options: [
+    { name: "output", short: "o", value: "FILE", help: "write to this file; - is standard output" },
+    { name: "oracle", value: "TEXT", help: "who read the image, for the field 'oracle'; default null" },
+    PROGRESS_OPTION,
+  ],
+  notes: [
+    "One entry a line, sorted by the bytes of the paths. Names that are not UTF-8 hold each",
+    "offending byte 0xNN as the lone surrogate U+DCNN.",
+  ],
+  words: { min: 1, max: 1 },
+  async run(call: Call): Promise<number> {
+    const { args, out } = call
+    const file = args.text("output") ?? "-"
+    return await withImage(args, async (image) => {
+      const print = (printer: Printer) => printManifest(image, printer, call)
+      return await (file === "-" ? print(out) : withFile(file, print))
+    })
+  },
+}
+
+async function printManifest(image: Image, out: Printer, { args, io, report }: Call): Promise<number> {
+  const progress = new Progress(args, io.stderr, image.superblock.inodes)
+  let path = "/"
+  const onEntry = (entry: WalkEntry): void => {
+    path = entry.path
+    progress.entry(entry.isFile() ? Number(entry.stats.size) : 0)
+  }
+  try {
+    await printEntries(image, out, args.text("oracle") ?? null, onEntry)
+    return DONE
+  } catch (error) {
+    if (!isErofsError(error)) throw error
+    report.error(error, path)
+    return FAILED
+  } finally {
+    progress.end()
+  }
+}
+
+async function printEntries(
+  image: Image,
+  out: Printer,
+  oracle: string | null,
+  onEntry: (entry: WalkEntry) => void,
+): Promise<void> {
+  out.text(`{"format":1,"oracle":${toJson(oracle)},"entries":{\n`)
+  let separator = ""
+  for await (const [path, entry] of manifestEntries(image, onEntry)) {
+    out.text(`${separator}${toJson(path)}:${toJson(entry)}`)
+    separator = ",\n"
+    await out.drain()
+  }
+  out.text("\n}}\n")
+}
+
+/** Prints to a file instead of standard output. */
+async function withFile(path: string, print: (out: Printer) => Promise<number>): Promise<number> {
+  const fd = openSync(path, "w")
+  try {
+    const output: Output = {
+      isTerminal: false,
+      async write(bytes) {
+        for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
+      },
+    }
+    const printer = new Printer(output)
+    const code = await print(printer)
+    await printer.flush()
+    return code
+  } finally {
+    closeSync(fd)
+  }
+}
+
 /** Bytes hashed at a time. */
 const PIECE = 1 << 20
-const NANOSECONDS = 1_000_000_000n
 
 /**
  * Everything in an image, by path in the order of the paths' bytes: what a description of a mounted directory says,
@@ -53,18 +138,18 @@ async function describe(
   buffer: Uint8Array,
 ): Promise<ManifestEntry> {
   const stats = entry.stats
-  const seconds = floorDivide(stats.mtimeNs, NANOSECONDS)
   const described: ManifestEntry = {
-    type: typeOf(entry),
-    mode: Number(stats.mode & 0o7777n),
+    type: typeOf(stats),
+    mode: permissionsOf(stats),
     uid: Number(stats.uid),
     gid: Number(stats.gid),
     nlink: Number(stats.nlink),
     size: stats.size,
-    mtime: [seconds, Number(stats.mtimeNs - seconds * NANOSECONDS)],
+    mtime: secondsAndNanoseconds(stats.mtimeNs),
     xattrs: await xattrsOf(image, entry),
   }
-  if (described.type === "char" || described.type === "block") described.rdev = deviceParts(stats.rdev)
+  const rdev = deviceOf(stats)
+  if (rdev) described.rdev = rdev
   if (described.type === "symlink") described.target = await image.readlink(entry)
   if (described.type === "file") described.sha256 = await sha256(image, entry, buffer)
   if (described.type !== "dir" && stats.nlink > 1n) {
@@ -75,23 +160,24 @@ async function describe(
   return described
 }
 
-function typeOf(entry: WalkEntry): ManifestEntry["type"] {
-  if (entry.isFile()) return "file"
-  if (entry.isDirectory()) return "dir"
-  if (entry.isSymbolicLink()) return "symlink"
-  if (entry.isCharacterDevice()) return "char"
-  if (entry.isBlockDevice()) return "block"
-  return entry.isFIFO() ? "fifo" : "socket"
-}
-
-/** Attributes by name, sorted as the reference sorts them: by code points. */
-async function xattrsOf(image: Image, entry: WalkEntry): Promise<Record<string, string>> {
+/** Attributes by name, in the order of their code points. */
+async function xattrsOf(image: Image, entry: WalkEntry): Promise<Map<string, string>> {
   const names = await image.listxattr(entry)
-  const values: Record<string, string> = {}
-  for (const name of names.sort()) {
-    values[name] = Buffer.from(await image.getxattr(entry, name)).toString("base64")
+  const values = new Map<string, string>()
+  for (const name of names.sort(compareCodePoints)) {
+    values.set(name, Buffer.from(await image.getxattr(entry, name)).toString("base64"))
   }
   return values
+}
+
+/** Compares as sorting by code points does; UTF-16, which JavaScript sorts by, puts some the other way round. */
+function compareCodePoints(a: string, b: string): number {
+  const [left, right] = [Array.from(a), Array.from(b)]
+  for (let at = 0; at < Math.min(left.length, right.length); at++) {
+    const difference = (left[at]?.codePointAt(0) ?? 0) - (right[at]?.codePointAt(0) ?? 0)
+    if (difference !== 0) return difference
+  }
+  return left.length - right.length
 }
 
 /** SHA-256 of a file's content, in hex. */
@@ -104,8 +190,4 @@ export async function sha256(image: Image, entry: WalkEntry, buffer: Uint8Array)
     position += count
   }
   return hash.digest("hex")
-}
-
-function floorDivide(a: bigint, b: bigint): bigint {
-  return a < 0n && a % b !== 0n ? a / b - 1n : a / b
 }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+import { type Call, type Command, PROGRESS_OPTION } from "./arguments.js"
+import { DONE, FAILED, UsageError } from "./exit.js"
+import { Extraction } from "./extraction.js"
+import { withImage } from "./mounted.js"
+import { Progress } from "./progress.js"
+
+/** `extract`: a tree of the image as a tree of the system. */
+export const extract: Command = {
+  name: "extract",
+  summary: "Writes everything in an image, or below a path of it, into a directory.",
+  usage: "IMAGE TARGET",
+  options: [
+    { name: "path", value: "P", help: "only this: what is in it, if it is a directory" },
+    { name: "overwrite", help: "replace files that exist already, go into directories that do" },
+    { name: "owner", help: "keep owners; default for root" },
+    { name: "no-owner", help: "do not keep owners" },
+    { name: "xattrs", help: "keep extended attributes, the default; needs the command setfattr" },
+    { name: "no-xattrs", help: "do not keep extended attributes" },
+    PROGRESS_OPTION,
+  ],
+  notes: [
+    "TARGET is made if it is not there. Nothing outside of it is ever written: links are not followed, and",
+    "directories are entered only if this run made them or, with --overwrite, found them to be directories.",
+    "",
+    "Modes, times, links, devices and FIFOs are kept. Times are kept to the microsecond. Without the owner a",
+    "file keeps no setuid and setgid bits. Sockets are left out. Owners and attributes that the user may not",
+    "set are warnings; the exit code is 1 if an entry or the content of a file could not be written.",
+  ],
+  words: { min: 2, max: 2 },
+  async run({ args, io, report }: Call): Promise<number> {
+    for (const name of ["owner", "xattrs"]) {
+      if (args.has(name) && args.has(`no-${name}`)) throw new UsageError(`either --${name} or --no-${name}`)
+    }
+    const isRoot = process.geteuid?.() === 0
+    await withImage(args, async (image) => {
+      const progress = new Progress(args, io.stderr, image.superblock.inodes)
+      const extraction = new Extraction(image, args.words[1] as string, report, progress, {
+        overwrites: args.has("overwrite"),
+        keepsOwners: args.has("owner") || (isRoot && !args.has("no-owner")),
+        keepsXattrs: !args.has("no-xattrs"),
+      })
+      try {
+        extraction.run(args.text("path") ?? "/")
+      } finally {
+        progress.end()
+      }
+      extraction.summarize()
+    })
+    return report.errors > 0 ? FAILED : DONE
+  },
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+import type { Reporter } from "./report.js"
+
+/** What could not be kept of an entry though the entry itself is there. */
+export type Loss = "owner" | "mode" | "set-id bits" | "time" | "xattrs" | "socket"
+
+const TEXTS: Record<Loss, string> = {
+  owner: "owners could not be set",
+  mode: "modes could not be set",
+  "set-id bits": "files lost setuid and setgid bits, as their owner was not kept",
+  time: "times could not be set",
+  xattrs: "extended attributes could not be set",
+  socket: "sockets were left out",
+}
+
+/** Counts what could not be kept, and says so at the end; each at once if the user wants to know. */
+export class Losses {
+  readonly #counts = new Map<Loss, number>()
+  readonly #report: Reporter
+
+  constructor(report: Reporter) {
+    this.#report = report
+  }
+
+  /** Notes losses. `reason` is a line that says which. */
+  add(loss: Loss, reason: string, count = 1): void {
+    this.#counts.set(loss, (this.#counts.get(loss) ?? 0) + count)
+    if (this.#report.isVerbose) this.#report.warning(reason)
+  }
+
+  /** A line for every kind. */
+  summarize(): void {
+    for (const [loss, count] of this.#counts) this.#report.warning(`${count} ${TEXTS[loss]}`)
+  }
+}

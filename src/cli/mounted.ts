@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/** The image that a command is about. */
+import { ErofsError, isErofsError } from "../errors.js"
+import type { Image, Target } from "../image.js"
+import { PagePool } from "../pool.js"
+import { openFileSync } from "../source/file.js"
+import { offsetSource } from "../source/offset.js"
+import type { Source } from "../source/source.js"
+import type { Arguments } from "./arguments.js"
+import { UsageError } from "./exit.js"
+
+/** How to open the image. */
+export interface OpenOptions {
+  /**
+   * Whether files with equal fingerprints share pages. By default not: a fingerprint is a claim, and what is printed
+   * or written must be the file's own bytes.
+   */
+  sharesFingerprints?: boolean
+  /** Attribute that holds fingerprints, where the superblock names none. */
+  fingerprint?: string
+}
+
+/** Opens the image that the command line names, uses it and closes it. */
+export async function withImage<T>(
+  args: Arguments,
+  use: (image: Image) => Promise<T>,
+  { sharesFingerprints = false, fingerprint }: OpenOptions = {},
+): Promise<T> {
+  // Plain memory: there are no workers, and copies out of it are faster.
+  const pool = await PagePool.create({ shared: false, sharing: sharesFingerprints ? "fingerprint" : "none" })
+  const image = await openImage(args, pool, fingerprint)
+  try {
+    return await use(image)
+  } finally {
+    await image.close()
+  }
+}
+
+async function openImage(args: Arguments, pool: PagePool, fingerprint: string | undefined): Promise<Image> {
+  const path = args.words[0] as string
+  const offset = args.bytes("offset") ?? 0
+  const sources: Source[] = []
+  try {
+    for (const file of [path, ...args.texts("device")]) sources.push(openFileSync(file))
+    const [primary, ...devices] = sources as [Source, ...Source[]]
+    if (offset > primary.size) {
+      const reason = `offset ${offset} lies beyond the ${primary.size} bytes of the file`
+      throw new ErofsError("EINVAL", reason, { syscall: "mount", path })
+    }
+    return await pool.mount(offset === 0 ? primary : offsetSource(primary, offset), {
+      devices,
+      ignoreChecksum: args.has("ignore-checksum"),
+      ...(fingerprint !== undefined && { fingerprint }),
+    })
+  } catch (error) {
+    for (const source of sources) source.close?.()
+    throw withAdvice(error, offset)
+  }
+}
+
+const FOUND_AT = /the image begins at offset (\d+)$/
+
+/** Adds what to do where that is known. */
+function withAdvice(error: unknown, offset: number): unknown {
+  if (!isErofsError(error)) return error
+  const found = FOUND_AT.exec(error.reason)?.[1]
+  let advice: string | undefined
+  if (found !== undefined && found !== "0") advice = `use --offset ${offset + Number(found)}`
+  if (error.reason.startsWith("superblock checksum")) advice = "--ignore-checksum goes on all the same"
+  if (advice === undefined) return error
+  const { syscall, path, nid } = error
+  return new ErofsError(error.code, `${error.reason}; ${advice}`, {
+    cause: error,
+    ...(syscall !== undefined && { syscall }),
+    ...(path !== undefined && { path }),
+    ...(nid !== undefined && { nid }),
+  })
+}
+
+/** What the command is about in the image: the paths behind its name, or the inode of `--nid`. */
+export function targetsOf(args: Arguments, whenNone: readonly string[]): { target: Target; path: string }[] {
+  const paths = args.words.slice(1)
+  const nid = args.nid()
+  if (nid !== undefined) {
+    if (paths.length > 0) throw new UsageError("either paths or --nid, not both")
+    return [{ target: { nid }, path: `nid ${nid}` }]
+  }
+  if (paths.length === 0 && whenNone.length === 0) throw new UsageError("a PATH or --nid is needed")
+  return (paths.length > 0 ? paths : whenNone).map((path) => ({ target: path, path }))
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+import { readFileSync } from "node:fs"
+import { Arguments, type Call, COMMON_OPTIONS, type Command, helpOf } from "./arguments.js"
+import { cat } from "./cat.js"
+import { check } from "./check.js"
+import { DONE, FAILED, isBrokenPipe, USAGE, UsageError } from "./exit.js"
+import { extract } from "./extract.js"
+import { info } from "./info.js"
+import { ls } from "./ls.js"
+import { manifest } from "./manifest.js"
+import { type Io, Printer } from "./print.js"
+import { Reporter } from "./report.js"
+import { stat } from "./stat.js"
+import { tree } from "./tree.js"
+
+const PROGRAM = "erofs-wasm"
+
+/** All commands, in the order of the help text. */
+const COMMANDS: readonly Command[] = [info, ls, tree, stat, cat, extract, manifest, check]
+
+/**
+ * Runs the command line: `argv` is what comes behind the program's name. Answers the exit code, 0 done, 1 the image
+ * is damaged or the operation failed, 2 wrong usage; throws nothing but defects of its own.
+ */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const [name, ...rest] = argv
+  const command = COMMANDS.find((one) => one.name === name)
+  const out = new Printer(io.stdout)
+  const report = new Reporter(io.stderr, command ? `${PROGRAM} ${command.name}` : PROGRAM, {
+    isVerbose: rest.includes("--verbose"),
+    isQuiet: rest.includes("--quiet"),
+  })
+  try {
+    const code = command ? await runCommand(command, rest, { io, out, report }) : runNone(name, out)
+    await out.flush()
+    return code
+  } catch (error) {
+    return failed(error, out, report)
+  }
+}
+
+async function failed(error: unknown, out: Printer, report: Reporter): Promise<number> {
+  // Nobody reads any more: no reason to complain.
+  if (isBrokenPipe(error)) return DONE
+  await out.flush().catch(() => {})
+  report.error(error)
+  if (!(error instanceof UsageError)) return FAILED
+  report.line("--help tells how it is used")
+  return USAGE
+}
+
+async function runCommand(command: Command, argv: string[], rest: Omit<Call, "args">): Promise<number> {
+  const { out } = rest
+  const args = new Arguments([...command.options, ...COMMON_OPTIONS], argv)
+  if (args.has("help")) {
+    out.text(helpOf(command))
+    return DONE
+  }
+  if (args.has("version")) return printVersion(out)
+  const { min, max } = command.words
+  if (args.words.length < min) throw new UsageError(`too few arguments: ${command.usage}`)
+  if (args.words.length > max) throw new UsageError(`too many arguments: ${command.usage}`)
+  return await command.run({ args, ...rest })
+}
+
+/** What is there to say without a command. */
+function runNone(name: string | undefined, out: Printer): number {
+  if (name === undefined) throw new UsageError("a command is needed")
+  if (name === "--version") return printVersion(out)
+  if (name !== "--help" && name !== "-h" && name !== "help") throw new UsageError(`no command '${name}'`)
+  out.line(`Usage: ${PROGRAM} COMMAND IMAGE ...`)
+  out.line("")
+  out.line("Reads EROFS images.")
+  out.line("")
+  for (const { name, summary } of COMMANDS) out.line(`  ${name.padEnd(10)}${summary}`)
+  out.line("")
+  out.line(`${PROGRAM} COMMAND --help tells more.`)
+  return DONE
+}
+
+function printVersion(out: Printer): number {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8")
+  const { version } = JSON.parse(text) as { version: string }
+  out.line(version)
+  return DONE
+}
