@@ -159,9 +159,9 @@ export class Arena {
   }
 
   /** Views of bytes that were read must show the same. */
-  #lookThrough(file: OpenFile, read: Uint8Array, position: number, random: Random): void {
+  #lookThrough(file: OpenFile, whole: Uint8Array, position: number, random: Random): void {
+    const read = whole.subarray(0, VIEW)
     if (read.length === 0) return
-    if (read.length > VIEW) return this.#lookThrough(file, read.subarray(0, VIEW), position, random)
     const start = Math.floor(position / PAGE) * PAGE
     const view = this.#call("map", () => file.map(start, position - start + read.length))
     if (!view) return

@@ -51,7 +51,7 @@ export function mutateField(subject: Subject, field: Field, verb: Verb, random: 
 function mutateOnce(subject: Subject, mutant: Mutant, random: Random): void {
   const choice = random.below(100)
   if (choice < 62) changeSomeField(subject, mutant, random)
-  else if (choice < 76) sprayData(subject, mutant, random)
+  else if (choice < 76 && subject.data.length > 0) sprayData(subject, mutant, random)
   else if (choice < 84) flipBits(subject, mutant, random)
   else if (choice < 89) swapFields(subject, mutant, random)
   else if (choice < 94) copyBlock(subject, mutant, random)
@@ -90,7 +90,6 @@ const FILLINGS = [[0xff], [0], [0xf0], [0x0f], [0xff, 0xff, 0, 0], [0x28, 0xb5, 
 
 /** Bytes that mean "longer" to LZ4 and wrong trees to the others, in compressed data, names and tails. */
 function sprayData(subject: Subject, mutant: Mutant, random: Random): void {
-  if (subject.data.length === 0) return flipBits(subject, mutant, random)
   const { kind, at, length } = random.pick(subject.data)
   const skip = random.chance(50) ? leadingZeros(subject.bytes, at, length) : random.below(length)
   const count = Math.min(random.pick([1, 1, 2, 4, 16, 300, 4096]), length - skip)
