@@ -11,6 +11,8 @@ import { nidToBigInt } from "./format/nid.js"
 import type { Superblock } from "./format/superblock.js"
 import type { Inodes, Node } from "./inodes.js"
 
+/** Damaged blocks of one directory that are passed over; its size is the image's claim, and may be any. */
+const MAX_DAMAGED_BLOCKS = 64
 const DOT = Uint8Array.of(0x2e)
 const DOT_DOT = Uint8Array.of(0x2e, 0x2e)
 
@@ -39,7 +41,10 @@ export class Directories {
     return yield* this.#located(directory, this.#inodes.withContent(directory, search))
   }
 
-  /** All entries but "." and "..", in the order of their names. `onBlock` is told of damaged blocks instead of a throw. */
+  /**
+   * All entries but "." and "..", in the order of their names. `onDamage` is told of damaged blocks instead of a
+   * throw; where there are very many, the last of them ends the list.
+   */
   *list(directory: Node, onDamage?: (error: unknown) => void): Operation<RawDirent[]> {
     const entries: RawDirent[] = []
     if (directory.inode.size === 0) return entries
@@ -75,6 +80,7 @@ export class Directories {
   ): Operation<void> {
     const count = this.#blockCount(content)
     let last: Uint8Array | undefined
+    let damaged = 0
     for (let index = 0; index < count; index++) {
       try {
         for (const entry of parseDirentBlock(yield* this.#block(content, index))) {
@@ -87,6 +93,7 @@ export class Directories {
       } catch (error) {
         if (!onDamage) throw error
         onDamage(withDetails(error, { offset: index * this.#superblock.blockSize }))
+        if (++damaged === MAX_DAMAGED_BLOCKS) return
       }
     }
   }

@@ -64,6 +64,17 @@ class Fetch implements Need {
  * (though another worker may reclaim it at once). Throws EUCLEAN, EIO, ENOTSUP or ENOMEM if it cannot be had.
  */
 export function* fill(engine: Engine, content: Content, page: number, want: number): Operation<void> {
+  try {
+    yield* fillAtOnce(engine, content, page, want)
+  } catch (error) {
+    // It may be what lies beyond the page that cannot be had: a range cut short, a fragment, an index.
+    if (want === 1 || !isErofsError(error)) throw error
+    yield* fillAtOnce(engine, content, page, 1)
+  }
+}
+
+/** Fills as {@link fill} does, but fails with anything that the pages from the first on need. */
+function* fillAtOnce(engine: Engine, content: Content, page: number, want: number): Operation<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const slot = (yield engine.slot) as Slot
     content.useHint(page * PAGE_SIZE)

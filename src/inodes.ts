@@ -77,10 +77,12 @@ export class Inodes {
     return isInMetabox(nid) ? yield* this.metabox() : this.#env.device
   }
 
-  /** The metabox: a file whose content is metadata. Only valid if the image has one. */
+  /** The metabox: a file whose content is metadata. Throws EUCLEAN if the image has none. */
   *metabox(): Operation<Content> {
     if (this.#metabox) return this.#metabox
-    const metabox = yield* this.#openSpecial(this.#env.superblock.metaboxNid as Nid, 0)
+    const { metaboxNid } = this.#env.superblock
+    if (metaboxNid === undefined) throw corrupted("the image has no metabox")
+    const metabox = yield* this.#openSpecial(metaboxNid, 0)
     this.#metabox = this.#keepFirst(this.#metabox, metabox)
     return this.#metabox
   }
