@@ -206,6 +206,9 @@ export function slotAddress(worker: usize, slot: u32): usize {
   return worker + SLOTS_OFFSET + (slot as usize) * SLOT_SIZE
 }
 
+/** More frames or address spaces than that exceed any memory. */
+const ENTRY_LIMIT: u32 = 1 << 25
+
 /** Buckets for so many entries: the power of two at or above it. */
 function bucketsFor(entries: u32): u32 {
   let buckets: u32 = 64
@@ -218,6 +221,8 @@ function bucketsFor(entries: u32): u32 {
  * of memory that they need (0 = more than a memory can hold).
  */
 export function layOut(frameCount: u32, spaceCapacity: u32, workerCount: u32, write: bool): u64 {
+  // More could not fit, and the sums below cannot wrap.
+  if (frameCount > ENTRY_LIMIT || spaceCapacity > ENTRY_LIMIT) return 0
   const buckets = bucketsFor(frameCount)
   const spaceBuckets = bucketsFor(spaceCapacity)
   const bitmap = (CONTROL as u64) + CONTROL_SIZE

@@ -97,6 +97,8 @@ const STATISTICS_FIELDS = [
 
 const WASM_PAGE_BITS = 16
 const MAX_WASM_PAGES = 65536
+/** As many as all of the largest memory; the core counts them in 32 bits. */
+const MAX_FRAMES = (MAX_WASM_PAGES * 2 ** WASM_PAGE_BITS) / PAGE_SIZE
 
 /** One instance of the core on a pool's memory. Addresses are byte positions in that memory. */
 export class Core {
@@ -130,7 +132,7 @@ export class Core {
     const isShared = variant === "shared"
     // A scratch instance answers how much memory the sizes need: the layout is the core's business.
     const bytes = instantiate(module, newMemory(2, isShared)).poolBytes(frames, spaces, workers)
-    const pages = Math.ceil(bytes / 2 ** WASM_PAGE_BITS)
+    const pages = frames > MAX_FRAMES ? 0 : Math.ceil(bytes / 2 ** WASM_PAGE_BITS)
     if (pages === 0 || pages > MAX_WASM_PAGES) {
       throw new ErofsError("ENOMEM", `a pool of ${frames} pages does not fit one memory`)
     }

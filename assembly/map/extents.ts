@@ -66,10 +66,10 @@ function mapEqual(slot: Slot, at: u64, extent: Extent): i32 {
 
 /**
  * Brings slot.hintAddress to the address of extent `index`: pclusters stand back to back, so it is the
- * sum of the lengths before. Goes on from the hint when that is not behind `index`.
+ * sum of the lengths before. Goes on from the hint when that is not behind `index`; extent 0 is no hint.
  */
 function sumBefore(slot: Slot, index: u64): i32 {
-  if (slot.hintExtent > index || slot.hintAddress == 0) {
+  if (slot.hintExtent > index || slot.hintExtent == 0) {
     const first = metadataAt(slot, slot.index, 8)
     if (!first) return slot.answer
     slot.hintExtent = 0

@@ -64,12 +64,13 @@ export function mapIndexed(slot: Slot, at: u64, extent: Extent): i32 {
       isHead = slot.recordType != TYPE_NONHEAD
     }
   }
-  // Distances of 2048 and more are stored capped, so this may take several hops.
+  // Distances of 2048 and more are stored capped, so this may take several hops, but no more than an extent is long.
   while (!isHead) {
     const back: u64 = slot.recordBack
     if (back == 0) return LOOKBACK
     if (back > lcluster) return LOOKBACK
     lcluster -= back
+    if (at - (lcluster << bits) > EXTENT_LIMIT + ((1 as u64) << bits)) return EXTENT_TOO_LONG
     status = readRecord(slot, lcluster)
     if (status) return status
     isHead = slot.recordType != TYPE_NONHEAD
