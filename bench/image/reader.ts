@@ -20,9 +20,12 @@ export function readViews(image: Image): Amount {
     if (!entry.isFile()) continue
     const file = image.openSync(entry)
     const view = file.map()
-    for (const segment of view.segmentsSync()) bytes += segment.length
-    view.dispose()
-    file.closeSync()
+    try {
+      for (const segment of view.segmentsSync()) bytes += segment.length
+    } finally {
+      view.dispose()
+      file.closeSync()
+    }
     files++
   }
   return { files, bytes }

@@ -13,7 +13,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { packageFolder } from "../data.js"
+import { corpora, packageFolder } from "../data.js"
 import { findTool } from "../tools.js"
 
 /** Where trees and images lie. */
@@ -58,6 +58,28 @@ export function makeTree(part: number): Tree {
     renameSync(unfinished, path)
   }
   return { name, path }
+}
+
+/** A tree that consists of one file, made of the bodies of data that all benchmarks use. */
+export function makeFileTree(length: number): Tree & { file: string } {
+  const name = `file-${length}`
+  const path = join(WORK_FOLDER, name)
+  const file = "data"
+  if (!existsSync(path)) {
+    const unfinished = `${path}.part`
+    rmSync(unfinished, { recursive: true, force: true })
+    mkdirSync(unfinished, { recursive: true })
+    const pieces = corpora(Math.ceil(length / 2)).map(({ bytes }) => bytes)
+    const content = new Uint8Array(length)
+    for (let at = 0, i = 0; at < length; i++) {
+      const piece = (pieces[i % pieces.length] as Uint8Array).subarray(0, length - at)
+      content.set(piece, at)
+      at += piece.length
+    }
+    writeFileSync(join(unfinished, file), content)
+    renameSync(unfinished, path)
+  }
+  return { name, path, file }
 }
 
 /** Copies regular files below a folder, in the order of their names, as long as any are left to copy. */
