@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 
 /** A body of data of one kind, found on this machine. */
 export interface Corpus {
@@ -10,7 +11,7 @@ export interface Corpus {
 
 /** The data that every benchmark uses: the node binary, shared libraries, text of installed packages. */
 export function corpora(bytesEach = 8 << 20): Corpus[] {
-  const modules = new URL("../node_modules", findPackage()).pathname
+  const modules = join(packageFolder, "node_modules")
   const libraries = gather(
     ["/usr/lib", "/lib", "/System/Library", modules],
     /\.(so|dylib|node)(\.[\d.]+)?$/,
@@ -23,12 +24,14 @@ export function corpora(bytesEach = 8 << 20): Corpus[] {
   ]
 }
 
-/** The folder of package.json, from the source tree as from the compiled one. */
-function findPackage(): URL {
+/** The folder of package.json, found from the source tree as from the compiled one. */
+export const packageFolder = findPackage()
+
+function findPackage(): string {
   for (let url = new URL("./", import.meta.url); ; url = new URL("../", url)) {
     try {
       statSync(new URL("package-lock.json", url))
-      return new URL("bench/", url)
+      return fileURLToPath(url)
     } catch {
       if (url.pathname === "/") throw new Error("package-lock.json not found")
     }
