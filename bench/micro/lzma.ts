@@ -144,7 +144,7 @@ function prepareCore(blocks: Block[]): () => void {
   const pages = ((target + 2 * largest) >> 16) + 2
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
   const wasm = new WebAssembly.Module(readFileSync(findCore()))
-  const decode = new WebAssembly.Instance(wasm, { env: { memory } }).exports["decodeLzma"] as Decode
+  const decode = new WebAssembly.Instance(wasm, { env: { memory } }).exports.decodeLzma as Decode
   const bytes = new Uint8Array(memory.buffer)
   let at = SOURCES
   const placed = blocks.map(({ stream, plain }) => {

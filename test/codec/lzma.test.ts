@@ -13,7 +13,7 @@ const BAD_STREAM = 1
 const ONE_MIB = 1 << 20
 
 /** How many random blocks each property decodes; set it in the environment for longer runs. */
-const runs = Number(process.env["CODEC_RUNS"] ?? 256)
+const runs = Number(process.env.CODEC_RUNS ?? 256)
 /** Blocks that one run of the native program works on. */
 const BATCH = 32
 const batches = Math.max(1, Math.ceil(runs / BATCH))
