@@ -33,6 +33,7 @@ int main(int argc, char **argv) {
   uint8_t *all = malloc(size);
   if (fread(all, 1, size, file) != (size_t)size) return 1;
   uint8_t *target = malloc(64 << 20);
+  double *best = calloc(size, sizeof *best);
   void *decompressor = NULL;
   decompress_t decompress = NULL;
   if (strcmp(argv[1], "libdeflate") == 0) {
@@ -48,9 +49,11 @@ int main(int argc, char **argv) {
   printf("ready\\n");
   fflush(stdout);
   while (getchar() != EOF) {
-    struct timespec from, to;
-    clock_gettime(CLOCK_MONOTONIC, &from);
-    for (uint8_t *at = all; at < all + size;) {
+    double total = 0;
+    size_t piece = 0;
+    for (uint8_t *at = all; at < all + size; piece++) {
+      struct timespec from, to;
+      clock_gettime(CLOCK_MONOTONIC, &from);
       uint32_t lengths[2];
       memcpy(lengths, at, sizeof lengths);
       at += sizeof lengths;
@@ -66,9 +69,12 @@ int main(int argc, char **argv) {
         if (stream.avail_out) return 3;
       }
       at += lengths[0];
+      clock_gettime(CLOCK_MONOTONIC, &to);
+      double time = (to.tv_sec - from.tv_sec) * 1e9 + (to.tv_nsec - from.tv_nsec);
+      if (best[piece] == 0 || time < best[piece]) best[piece] = time;
+      total += best[piece];
     }
-    clock_gettime(CLOCK_MONOTONIC, &to);
-    printf("%.0f\\n", (to.tv_sec - from.tv_sec) * 1e9 + (to.tv_nsec - from.tv_nsec));
+    printf("%.0f\\n", total);
     fflush(stdout);
   }
   return 0;
@@ -129,12 +135,15 @@ export class NativeTimer {
     return (await this.#lines.next()).value === "ready"
   }
 
-  /** Milliseconds of one pass. */
-  async pass(): Promise<number> {
+  /** Milliseconds of the best times of each piece so far, added up. */
+  total = Number.NaN
+
+  /** Decodes all pieces once. */
+  async pass(): Promise<void> {
     this.#child.stdin.write("x")
     const { value, done } = await this.#lines.next()
     if (done) throw new Error("the native program failed")
-    return Number(value) / 1e6
+    this.total = Number(value) / 1e6
   }
 
   dispose(): void {
