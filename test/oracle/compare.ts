@@ -46,7 +46,7 @@ export function compareEntry(
   want: Expected,
   ignoredKeys: readonly string[] = [],
 ): Difference[] {
-  const got = JSON.parse(JSON.stringify(entry, numberOfBigInt)) as Record<string, unknown>
+  const got = JSON.parse(JSON.stringify(entry, plainOf)) as Record<string, unknown>
   const keys = new Set([...Object.keys(want), ...Object.keys(got)])
   return [...keys]
     .filter((key) => !ignoredKeys.includes(key))
@@ -59,8 +59,9 @@ export function lineOf(name: string, { path, key, got, want }: Difference): stri
   return `${name}: ${JSON.stringify(path)}${key ? ` ${key}` : ""}: got ${cut(got)}, want ${cut(want)}`
 }
 
-/** Manifests hold plain numbers; a size or time beyond 2^53 would not be exact there either. */
-function numberOfBigInt(_key: string, value: unknown): unknown {
+/** As JSON has it. Manifests hold plain numbers; a size or time beyond 2^53 would not be exact there either. */
+function plainOf(_key: string, value: unknown): unknown {
+  if (value instanceof Map) return Object.fromEntries(value)
   return typeof value === "bigint" ? Number(value) : value
 }
 
