@@ -90,9 +90,11 @@ export class Slot {
   mount: u32
   hintExtent: u64
   hintAddress: u64
+  // The request.
   page: u64
   want: u32
   request: u32
+  // Answers of the plan, and its state.
   needPage: u64
   needCount: u32
   rangeCount: u32
@@ -106,6 +108,7 @@ export class Slot {
   runPage: u64
   coverStart: u64
   coverEnd: u64
+  // The mapper's state.
   cursorPage: u64
   cursorFrame: u32
   answer: i32
@@ -118,6 +121,8 @@ export class Slot {
   recordPartial: u32
 }
 
+/** Bytes of the record that describe the content. */
+export const CONTENT_SIZE: u32 = 136
 export const EXTENTS_OFFSET: u32 = 512
 export const EXTENT_SIZE: u32 = offsetof<Extent>()
 export const RANGES_OFFSET: u32 = EXTENTS_OFFSET + EXTENT_TABLE_LENGTH * EXTENT_SIZE
