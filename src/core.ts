@@ -103,7 +103,8 @@ const MAX_FRAMES = (MAX_WASM_PAGES * 2 ** WASM_PAGE_BITS) / PAGE_SIZE
 /** One instance of the core on a pool's memory. Addresses are byte positions in that memory. */
 export class Core {
   readonly memory: WebAssembly.Memory
-  /** All of the memory; made once, as the memory never grows. */
+  /** All of the memory; asked for once, as it never grows, and asking takes longer than a cached read. */
+  readonly buffer: ArrayBufferLike
   readonly bytes: Uint8Array
   readonly isShared: boolean
   /** Where the exchange area lies: keys and small pieces of metadata pass through it. */
@@ -117,9 +118,10 @@ export class Core {
     const worker = exports.joinPool()
     if (worker === 0) throw new ErofsError("EBUSY", "every worker place of the pool is taken")
     this.memory = memory
-    this.bytes = new Uint8Array(memory.buffer)
+    this.buffer = memory.buffer
+    this.bytes = new Uint8Array(this.buffer)
     this.isShared = isShared
-    this.#words = new Uint32Array(memory.buffer)
+    this.#words = new Uint32Array(this.buffer)
     this.#exports = exports
     this.#worker = worker
     this.#runLength = worker >>> 2
@@ -217,7 +219,7 @@ export class Core {
   /** Counts what the pool holds and adds up what all workers did. */
   statistics(): PoolStatistics {
     this.#exports.statistics(this.#worker)
-    const words = new BigUint64Array(this.memory.buffer, this.exchange, STATISTICS_FIELDS.length)
+    const words = new BigUint64Array(this.buffer, this.exchange, STATISTICS_FIELDS.length)
     const values = STATISTICS_FIELDS.map((field, i) => [field, Number(words[i])] as const)
     return Object.fromEntries(values) as unknown as PoolStatistics
   }
@@ -240,7 +242,7 @@ export class Slot {
     this.#exports = exports
     this.#worker = worker
     this.#address = address
-    this.#words = new Uint32Array(core.memory.buffer, address, CONTENT_WORDS)
+    this.#words = new Uint32Array(core.buffer, address, CONTENT_WORDS)
   }
 
   /** Plans to fill `want` pages from `page` on of the content described. Answers a status. */

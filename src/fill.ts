@@ -224,7 +224,7 @@ export function copyResident(
     if (address === 0) break
     const run = core.runLength
     const count = Math.min(length - done, run * PAGE_SIZE - within)
-    into.set(core.bytes.subarray(address + within, address + within + count), done)
+    into.set(new Uint8Array(core.buffer, address + within, count), done)
     core.release(address, run)
     done += count
   }

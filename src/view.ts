@@ -251,7 +251,7 @@ export class MappedView implements Holder {
   }
 
   #slice(address: number, length: number): Uint8Array {
-    return new Uint8Array(this.#filesystem.engine.core.memory.buffer, address, length)
+    return new Uint8Array(this.#filesystem.engine.core.buffer, address, length)
   }
 
   #run<T>(operation: Operation<T>, { signal }: Abortable): Promise<T> {
