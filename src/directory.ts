@@ -11,6 +11,9 @@ import { nidToBigInt } from "./format/nid.js"
 import type { Superblock } from "./format/superblock.js"
 import type { Inodes, Node } from "./inodes.js"
 
+/** Damaged blocks after which a directory counts as read: its size is a claim, and nobody reads more reports. */
+const DAMAGE_LIMIT = 64
+
 const DOT = Uint8Array.of(0x2e)
 const DOT_DOT = Uint8Array.of(0x2e, 0x2e)
 
@@ -39,7 +42,7 @@ export class Directories {
     return yield* this.#located(directory, this.#inodes.withContent(directory, search))
   }
 
-  /** All entries but "." and "..", in the order of their names. `onBlock` is told of damaged blocks instead of a throw. */
+  /** All entries but "." and "..", in the order of their names. `onDamage` is told of damaged blocks instead of a throw. */
   *list(directory: Node, onDamage?: (error: unknown) => void): Operation<RawDirent[]> {
     const entries: RawDirent[] = []
     if (directory.inode.size === 0) return entries
@@ -75,6 +78,7 @@ export class Directories {
   ): Operation<void> {
     const count = this.#blockCount(content)
     let last: Uint8Array | undefined
+    let damaged = 0
     for (let index = 0; index < count; index++) {
       try {
         for (const entry of parseDirentBlock(yield* this.#block(content, index))) {
@@ -86,6 +90,8 @@ export class Directories {
         }
       } catch (error) {
         if (!onDamage) throw error
+        if (++damaged > DAMAGE_LIMIT)
+          throw corrupted(`more than ${DAMAGE_LIMIT} damaged blocks in a directory`)
         onDamage(withDetails(error, { offset: index * this.#superblock.blockSize }))
       }
     }

@@ -11,6 +11,8 @@ export interface Need {
   now(): unknown
   /** Meets the need later. May be rejected only once nothing of it is under way any more. */
   later(signal: AbortSignal | undefined): Promise<unknown>
+  /** Takes back an answer of {@link later} that came when the operation had been aborted. */
+  takeBack?(answer: unknown): void
 }
 
 /** An operation: yields needs, returns its result. */
@@ -51,10 +53,14 @@ export function driveAsync<T>(operation: Operation<T>, signal?: AbortSignal): Pr
 async function run<T>(operation: Operation<T>, signal: AbortSignal | undefined): Promise<T> {
   let step = operation.next()
   while (!step.done) {
+    const need = step.value
     let answer: unknown
     try {
-      answer = await step.value.later(signal)
-      signal?.throwIfAborted()
+      answer = await need.later(signal)
+      if (signal?.aborted) {
+        need.takeBack?.(answer)
+        throw signal.reason
+      }
     } catch (error) {
       step = operation.throw(error)
       continue

@@ -64,6 +64,8 @@ class Fetch implements Need {
  * (though another worker may reclaim it at once). Throws EUCLEAN, EIO, ENOTSUP or ENOMEM if it cannot be had.
  */
 export function* fill(engine: Engine, content: Content, page: number, want: number): Operation<void> {
+  // Pages of a table that is gone through from front to back are progress, however many they are.
+  let farthest = -1
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const slot = (yield engine.slot) as Slot
     content.useHint(page * PAGE_SIZE)
@@ -82,6 +84,8 @@ export function* fill(engine: Engine, content: Content, page: number, want: numb
         yield engine.settled
         break
       case status.NEED_METADATA:
+        if (needPage > farthest) attempt = 0
+        farthest = Math.max(farthest, needPage)
         yield* fillMetadata(engine, content.metadata as Content, needPage)
         break
       case status.NEED_PACKED:

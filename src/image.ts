@@ -345,12 +345,13 @@ export class Image {
     checkOptions(options, FOLLOW)
     const node = yield* this.#find(target, options.followSymlinks ?? true)
     requireRegular(node)
-    node.users++
+    const { inodes } = this.#filesystem
+    inodes.hold(node)
     try {
-      const content = yield* this.#filesystem.inodes.contentOf(node)
+      const content = yield* inodes.contentOf(node)
       return new OpenFile(this.#filesystem, node, content, pathOf(target) ?? `nid ${node.inode.nid}`)
     } catch (error) {
-      node.users--
+      inodes.unhold(node)
       throw error
     }
   }

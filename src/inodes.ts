@@ -59,6 +59,8 @@ export interface InodeEnvironment {
 export class Inodes {
   readonly #env: InodeEnvironment
   readonly #nodes = new Map<Nid, Node>()
+  /** Nodes with users, whether they are still kept or not. */
+  readonly #held = new Set<Node>()
   #metabox: Content | undefined
   #packed: Content | undefined
   readonly #findFingerprint: (node: Node) => Operation<Uint8Array | undefined>
@@ -70,6 +72,7 @@ export class Inodes {
   ) {
     this.#env = environment
     this.#findFingerprint = findFingerprint
+    environment.engine.keepers.add(this)
   }
 
   /** The metadata space that an inode lives in: the primary device, or the metabox. */
@@ -110,18 +113,39 @@ export class Inodes {
 
   /** Does something with a node's content and holds the node meanwhile. */
   *withContent<T>(node: Node, use: (content: Content) => Operation<T>): Operation<T> {
-    node.users++
+    this.hold(node)
     try {
       return yield* use(yield* this.contentOf(node))
     } finally {
-      node.users--
+      this.unhold(node)
     }
+  }
+
+  /** Adds a user to a node: its content stays until {@link unhold}. */
+  hold(node: Node): void {
+    node.users++
+    this.#held.add(node)
+  }
+
+  /** Takes a user off a node. One that is no longer kept gives its content back with the last. */
+  unhold(node: Node): void {
+    node.users--
+    if (node.users > 0) return
+    this.#held.delete(node)
+    if (this.#nodes.get(node.inode.nid) !== node) this.#releaseContent(node)
+  }
+
+  /** Lets all nodes go that nobody uses, so that others get their address spaces. */
+  relieve(): void {
+    this.#letGo(this.#nodes.size)
   }
 
   /** Lets go of everything. */
   release(): void {
-    for (const node of this.#nodes.values()) node.content?.release(this.#env.engine.core)
+    for (const node of new Set([...this.#nodes.values(), ...this.#held])) this.#releaseContent(node)
     this.#nodes.clear()
+    this.#held.clear()
+    this.#env.engine.keepers.delete(this)
     this.#metabox?.release(this.#env.engine.core)
     this.#packed?.release(this.#env.engine.core)
   }
@@ -131,7 +155,7 @@ export class Inodes {
     const known = this.#nodes.get(nid)
     if (known) return known
     this.#nodes.set(nid, node)
-    if (this.#nodes.size > KEPT_INODES) this.#letGo()
+    if (this.#nodes.size > KEPT_INODES) this.#letGo(this.#nodes.size - KEPT_INODES / 2)
     return node
   }
 
@@ -148,17 +172,21 @@ export class Inodes {
     return { inode, content: undefined, header: undefined, fingerprint: undefined, users: 0 }
   }
 
-  /** Lets the older half of the unused inodes go. */
-  #letGo(): void {
-    let excess = this.#nodes.size - KEPT_INODES / 2
+  /** Lets up to `count` of the unused inodes go, the oldest first. */
+  #letGo(count: number): void {
+    let left = count
     for (const [nid, node] of this.#nodes) {
-      if (excess <= 0) break
+      if (left <= 0) break
       if (node.users > 0) continue
       this.#nodes.delete(nid)
-      node.content?.release(this.#env.engine.core)
-      node.content = undefined
-      excess--
+      this.#releaseContent(node)
+      left--
     }
+  }
+
+  #releaseContent(node: Node): void {
+    node.content?.release(this.#env.engine.core)
+    node.content = undefined
   }
 
   /** Of two contents opened at the same time the first stays. */
@@ -212,13 +240,13 @@ export class Inodes {
       new DataView(key.buffer).setUint32(0, domain.length, true)
       key.set(domain, 4)
       key.set(node.fingerprint, 4 + domain.length)
-      const shared = engine.core.openSpace(core.TAG_FINGERPRINT, 0, key, inode.size)
+      const shared = engine.openSpace(core.TAG_FINGERPRINT, 0, key, inode.size)
       if (shared > 0) return shared
       if (shared === -SIZE_DIFFERS) engine.counters.sizeConflicts++
       node.fingerprint = undefined
     }
     const key = new Uint8Array(new Float64Array([inode.nid]).buffer)
-    const own = engine.core.openSpace(core.TAG_INODE, mount, key, inode.size)
+    const own = engine.openSpace(core.TAG_INODE, mount, key, inode.size)
     if (own <= 0) throw failure(-own, { nid: nidToBigInt(inode.nid) }, 0)
     return own
   }

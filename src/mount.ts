@@ -40,6 +40,9 @@ export interface MountOptions {
   ignoreChecksum?: boolean
 }
 
+/** Longest name of a domain, in bytes: it is part of every key. */
+const MAX_DOMAIN = 4096
+
 /** Bytes that are looked at to say what an image that is none may be. */
 const FOREIGN_PROBE = 1 << 20
 const CONFIG_ALIGNMENT = 4
@@ -52,6 +55,8 @@ export function* mountImage(
   options: MountOptions,
   xxh32: Xxh32,
 ): Operation<Filesystem> {
+  const domain = encodeName(options.domain ?? "")
+  if (domain.length > MAX_DOMAIN) throw new ErofsError("EINVAL", `domain is longer than ${MAX_DOMAIN} bytes`)
   const mount = engine.core.nextMount()
   const probe = openDevice(engine, mount, new Devices(source, [], (bytes) => engine.countFetch(bytes)))
   let filesystem: Filesystem | undefined
@@ -66,7 +71,7 @@ export function* mountImage(
       algorithms,
       devices,
       mount,
-      domain: encodeName(options.domain ?? ""),
+      domain,
       device: probe,
       xxh32,
       fingerprintName: options.fingerprint === undefined ? undefined : encodeName(options.fingerprint),
@@ -91,7 +96,7 @@ export function* mountImage(
 function openDevice(engine: Engine, mount: number, devices: Devices): Content {
   const { size } = devices.primary
   if (!Number.isSafeInteger(size) || size < 0) throw new ErofsError("EINVAL", `source of ${size} bytes`)
-  const space = engine.core.openSpace(TAG_DEVICE, mount, Uint8Array.of(0), size)
+  const space = engine.openSpace(TAG_DEVICE, mount, Uint8Array.of(0), size)
   if (space <= 0) throw failure(-space, { nid: undefined }, 0)
   return new Content({ space, layout: LAYOUT_FLAT, size, blockBits: 12, mount }, { devices })
 }
