@@ -50,9 +50,11 @@ export class Content {
   /** Sets the nearest known sum for a byte that is to be mapped. Without it the table is added up from its start. */
   useHint(position: number): void {
     if (!this.#hints) return
-    let index = Math.floor(position / 2 ** this.#hintBits / HINT_STEP)
+    // No further than sums are known: the position is what the image claims, up to 2^53.
+    const wanted = Math.floor(position / 2 ** this.#hintBits / HINT_STEP)
+    let index = Math.min(wanted, this.#hints.length - 1)
     while (index > 0 && !this.#hints[index]) index--
-    const hint = this.#hints[index]
+    const hint = index < 0 ? undefined : this.#hints[index]
     const isUsable = hint !== undefined && hint.extent * 2 ** this.#hintBits <= position
     setHint(this.words, isUsable ? hint.extent : 0, isUsable ? hint.address : 0)
   }
@@ -61,7 +63,7 @@ export class Content {
   saveHint(slot: Slot): void {
     if (!this.#hints) return
     const { extent, address } = slot.hint
-    if (address > 0) this.#hints[Math.floor(extent / HINT_STEP)] ??= { extent, address }
+    if (extent > 0) this.#hints[Math.floor(extent / HINT_STEP)] ??= { extent, address }
   }
 
   /** Gives the address space back. */

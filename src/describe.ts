@@ -71,7 +71,7 @@ export function* describeInode(
     const extents = withExtents && content ? yield* mapAll(filesystem, content) : []
     return { ...summarize(node), extents: withExtents ? extents : undefined }
   } finally {
-    node.users--
+    inodes.unhold(node)
   }
 }
 

@@ -2,6 +2,7 @@
 import { type Core, SLOT_COUNT, type Slot } from "./core.js"
 import type { Need } from "./drive.js"
 import { ErofsError } from "./errors.js"
+import { NO_FRAME, NO_SPACE } from "./status.js"
 
 /** Which files share pages: "fingerprint" those that claim the same content, "none" no two files. */
 export type Sharing = "none" | "fingerprint"
@@ -15,11 +16,19 @@ export interface EngineCounters {
   sizeConflicts: number
 }
 
+/** Somebody who keeps address spaces that it could do without. */
+export interface SpaceKeeper {
+  /** Gives back every address space that is not in use. */
+  relieve(): void
+}
+
 /** One worker's hold on a pool: its core, its fill slots, and who waits for what. */
 export class Engine {
   readonly core: Core
   readonly sharing: Sharing
   readonly counters: EngineCounters = { bytesFetched: 0, fetches: 0, sizeConflicts: 0 }
+  /** Asked for address spaces when none is left. */
+  readonly keepers = new Set<SpaceKeeper>()
   readonly #syncSlot: Slot
   readonly #freeSlots: Slot[]
   readonly #slotWaiters: ((slot: Slot) => void)[] = []
@@ -41,6 +50,14 @@ export class Engine {
         if (slot) resolve(slot)
         else this.#slotWaiters.push(resolve)
       }),
+  }
+
+  /** Like {@link Core.openSpace}; when no space is left, those that are only kept for later are given up first. */
+  openSpace(tag: number, owner: number, key: Uint8Array, size: number): number {
+    const space = this.core.openSpace(tag, owner, key, size)
+    if (space !== -NO_SPACE && space !== -NO_FRAME) return space
+    for (const keeper of this.keepers) keeper.relieve()
+    return this.core.openSpace(tag, owner, key, size)
   }
 
   /** Gives a slot back to the next in the queue. */

@@ -2,7 +2,7 @@
 import type { Content } from "./content.js"
 import { PAGE_SIZE } from "./core.js"
 import type { Operation } from "./drive.js"
-import { ErofsError } from "./errors.js"
+import { ErofsError, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
 import { copyBytes, copyResident, ReadAhead } from "./fill.js"
 import { nidToBigInt } from "./format/nid.js"
@@ -46,7 +46,8 @@ export class OpenFile {
    */
   async read(into: Uint8Array, position: number | bigint = 0, options: Abortable = {}): Promise<number> {
     checkOptions(options, ["signal"])
-    const from = this.#checked(position)
+    options.signal?.throwIfAborted()
+    const from = this.#checked("read", position)
     const length = this.#clip(into, from)
     const done = this.#readResident(into, from, length)
     if (done < length) {
@@ -58,7 +59,7 @@ export class OpenFile {
 
   /** Like {@link read}, at once. Throws ENOTSUP if bytes must be fetched from an asynchronous source. */
   readSync(into: Uint8Array, position: number | bigint = 0): number {
-    const from = this.#checked(position)
+    const from = this.#checked("read", position)
     const length = this.#clip(into, from)
     const done = this.#readResident(into, from, length)
     if (done < length) {
@@ -73,7 +74,7 @@ export class OpenFile {
    * a position that is no multiple of 4096 or a range beyond the file.
    */
   map(position: number | bigint = 0, length?: number): MappedView {
-    const from = this.#checked(position)
+    const from = this.#checked("map", position)
     const bytes = length ?? this.size - from
     if (from % PAGE_SIZE !== 0) {
       throw new ErofsError("EINVAL", `position ${from} is no multiple of ${PAGE_SIZE}`, this.#where("map"))
@@ -85,11 +86,10 @@ export class OpenFile {
         this.#where("map"),
       )
     }
-    const node = this.#node
-    node.users++
-    return new MappedView(this.#filesystem, this.#content, this.path, from, bytes, () => {
-      node.users--
-    })
+    const { inodes } = this.#filesystem
+    const node = inodes.hold(this.#node)
+    const release = () => inodes.unhold(node)
+    return new MappedView(this.#filesystem, this.#content, this.path, from, bytes, release)
   }
 
   /**
@@ -100,7 +100,7 @@ export class OpenFile {
     options: { start?: number; end?: number; signal?: AbortSignal } = {},
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
     checkOptions(options, ["start", "end", "signal"])
-    let at = this.#checked(options.start ?? 0)
+    let at = this.#checked("read", options.start ?? 0)
     const end = Math.min(toPosition(options.end ?? this.size, "end"), this.size)
     return new ReadableStream(
       {
@@ -135,7 +135,7 @@ export class OpenFile {
   statSync(options?: { bigint?: false }): Stats
   statSync(options: { bigint?: boolean } = {}): Stats | BigIntStats {
     checkOptions(options, ["bigint"])
-    this.#checked(0)
+    this.#checked("fstat", 0)
     const { superblock, mount } = this.#filesystem.image
     const exact = new BigIntStats(this.#node.inode, superblock, mount)
     return options.bigint ? exact : new Stats(exact)
@@ -150,7 +150,7 @@ export class OpenFile {
   closeSync(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
-    this.#node.users--
+    this.#filesystem.inodes.unhold(this.#node)
   }
 
   [Symbol.dispose](): void {
@@ -175,13 +175,16 @@ export class OpenFile {
     return copyBytes(engine, this.#content, rest, position + done, rest.length, this.#readAhead)
   }
 
-  #checked(position: number | bigint): number {
+  #checked(syscall: string, position: number | bigint): number {
     if (!this.#isOpen || !this.#filesystem.isOpen) {
-      throw new ErofsError("EBADF", "the file is closed", this.#where("read"))
+      throw new ErofsError("EBADF", "the file is closed", this.#where(syscall))
     }
-    return typeof position === "number" && Number.isSafeInteger(position) && position >= 0
-      ? position
-      : toPosition(position, "position")
+    if (typeof position === "number" && Number.isSafeInteger(position) && position >= 0) return position
+    try {
+      return toPosition(position, "position")
+    } catch (error) {
+      throw withDetails(error, this.#where(syscall))
+    }
   }
 
   #clip(into: Uint8Array, position: number): number {

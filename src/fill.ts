@@ -75,6 +75,8 @@ export function* fill(engine: Engine, content: Content, page: number, want: numb
 
 /** Fills as {@link fill} does, but fails with anything that the pages from the first on need. */
 function* fillAtOnce(engine: Engine, content: Content, page: number, want: number): Operation<void> {
+  // Pages of a table that is gone through from front to back are progress, however many they are.
+  let farthest = -1
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const slot = (yield engine.slot) as Slot
     content.useHint(page * PAGE_SIZE)
@@ -93,6 +95,8 @@ function* fillAtOnce(engine: Engine, content: Content, page: number, want: numbe
         yield engine.settled
         break
       case status.NEED_METADATA:
+        if (needPage > farthest) attempt = 0
+        farthest = Math.max(farthest, needPage)
         yield* fillMetadata(engine, content.metadata as Content, needPage)
         break
       case status.NEED_PACKED:

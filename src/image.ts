@@ -345,12 +345,13 @@ export class Image {
     checkOptions(options, FOLLOW)
     const found = yield* this.#find(target, options.followSymlinks ?? true)
     requireRegular(found)
-    const node = this.#filesystem.inodes.hold(found)
+    const { inodes } = this.#filesystem
+    const node = inodes.hold(found)
     try {
-      const content = yield* this.#filesystem.inodes.contentOf(node)
+      const content = yield* inodes.contentOf(node)
       return new OpenFile(this.#filesystem, node, content, pathOf(target) ?? `nid ${node.inode.nid}`)
     } catch (error) {
-      node.users--
+      inodes.unhold(node)
       throw error
     }
   }

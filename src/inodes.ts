@@ -70,6 +70,7 @@ export class Inodes {
   ) {
     this.#env = environment
     this.#findFingerprint = findFingerprint
+    environment.engine.keepers.add(this)
   }
 
   /** The metadata space that an inode lives in: the primary device, or the metabox. */
@@ -116,13 +117,13 @@ export class Inodes {
     try {
       return yield* use(yield* this.contentOf(held))
     } finally {
-      held.users--
+      this.unhold(held)
     }
   }
 
   /**
-   * Counts a user of a node, who gives it back with `users--`. Answers the node to use: if this one has been let go
-   * meanwhile it may be another.
+   * Adds a user to a node: its content stays until {@link unhold}. Answers the node to use: if this one has been
+   * let go meanwhile, another may have taken its place.
    */
   hold(node: Node): Node {
     const { nid } = node.inode
@@ -132,10 +133,21 @@ export class Inodes {
     return known
   }
 
+  /** Takes a user off a node. */
+  unhold(node: Node): void {
+    node.users--
+  }
+
+  /** Lets all nodes go that nobody uses, so that others get their address spaces. */
+  relieve(): void {
+    this.#letGo(this.#nodes.size)
+  }
+
   /** Lets go of everything. */
   release(): void {
-    for (const node of this.#nodes.values()) node.content?.release(this.#env.engine.core)
+    for (const node of this.#nodes.values()) this.#releaseContent(node)
     this.#nodes.clear()
+    this.#env.engine.keepers.delete(this)
     this.#metabox?.release(this.#env.engine.core)
     this.#packed?.release(this.#env.engine.core)
   }
@@ -145,7 +157,7 @@ export class Inodes {
     const known = this.#nodes.get(nid)
     if (known) return known
     this.#nodes.set(nid, node)
-    if (this.#nodes.size > KEPT_INODES) this.#letGo()
+    if (this.#nodes.size > KEPT_INODES) this.#letGo(this.#nodes.size - KEPT_INODES / 2)
     return node
   }
 
@@ -162,17 +174,21 @@ export class Inodes {
     return { inode, content: undefined, header: undefined, fingerprint: undefined, users: 0 }
   }
 
-  /** Lets the older half of the unused inodes go. */
-  #letGo(): void {
-    let excess = this.#nodes.size - KEPT_INODES / 2
+  /** Lets up to `count` of the unused inodes go, the oldest first. */
+  #letGo(count: number): void {
+    let left = count
     for (const [nid, node] of this.#nodes) {
-      if (excess <= 0) break
+      if (left <= 0) break
       if (node.users > 0) continue
       this.#nodes.delete(nid)
-      node.content?.release(this.#env.engine.core)
-      node.content = undefined
-      excess--
+      this.#releaseContent(node)
+      left--
     }
+  }
+
+  #releaseContent(node: Node): void {
+    node.content?.release(this.#env.engine.core)
+    node.content = undefined
   }
 
   /** Of two contents opened at the same time the first stays. */
@@ -226,13 +242,13 @@ export class Inodes {
       new DataView(key.buffer).setUint32(0, domain.length, true)
       key.set(domain, 4)
       key.set(node.fingerprint, 4 + domain.length)
-      const shared = engine.core.openSpace(core.TAG_FINGERPRINT, 0, key, inode.size)
+      const shared = engine.openSpace(core.TAG_FINGERPRINT, 0, key, inode.size)
       if (shared > 0) return shared
       if (shared === -SIZE_DIFFERS) engine.counters.sizeConflicts++
       node.fingerprint = undefined
     }
     const key = new Uint8Array(new Float64Array([inode.nid]).buffer)
-    const own = engine.core.openSpace(core.TAG_INODE, mount, key, inode.size)
+    const own = engine.openSpace(core.TAG_INODE, mount, key, inode.size)
     if (own <= 0) throw failure(-own, { nid: nidToBigInt(inode.nid) }, 0)
     return own
   }

@@ -40,10 +40,11 @@ export interface MountOptions {
   ignoreChecksum?: boolean
 }
 
+/** Longest name of a domain, in bytes: it is part of every key. */
+const MAX_DOMAIN = 4096
+
 /** Bytes that are looked at to say what an image that is none may be. */
 const FOREIGN_PROBE = 1 << 20
-/** Longest name of a domain, in bytes. */
-const MAX_DOMAIN = 4096
 const CONFIG_ALIGNMENT = 4
 const CONFIG_HEADER_SIZE = 2
 
@@ -96,7 +97,7 @@ export function* mountImage(
 function openDevice(engine: Engine, mount: number, devices: Devices): Content {
   const { size } = devices.primary
   if (!Number.isSafeInteger(size) || size < 0) throw new ErofsError("EINVAL", `source of ${size} bytes`)
-  const space = engine.core.openSpace(TAG_DEVICE, mount, Uint8Array.of(0), size)
+  const space = engine.openSpace(TAG_DEVICE, mount, Uint8Array.of(0), size)
   if (space <= 0) throw failure(-space, { nid: undefined }, 0)
   return new Content({ space, layout: LAYOUT_FLAT, size, blockBits: 12, mount }, { devices })
 }

@@ -5,7 +5,7 @@ import type { Operation } from "./drive.js"
 import { ErofsError } from "./errors.js"
 import type { Filesystem, Holder } from "./filesystem.js"
 import { failure, fill, ReadAhead } from "./fill.js"
-import type { Abortable } from "./options.js"
+import { type Abortable, checkOptions } from "./options.js"
 import { TOO_SMALL } from "./status.js"
 
 /** Pages whose addresses are noted together. */
@@ -67,6 +67,7 @@ export class MappedView implements Holder {
 
   /** The bytes of one page, brought in and pinned. Throws EINVAL for a page that is not in the view. */
   async page(index: number, options: Abortable = {}): Promise<Uint8Array> {
+    options.signal?.throwIfAborted()
     const resident = this.#residentPage(index)
     return resident ?? this.#run(this.#readPage(index), options)
   }
@@ -135,13 +136,14 @@ export class MappedView implements Holder {
 
   /** The page if no byte has to be fetched for it. */
   #residentPage(index: number): Uint8Array | undefined {
-    const address = this.#isLive && index >= 0 && index < this.pageCount ? this.#pin(index, 1) : 0
+    const address = this.#isLive && this.#hasPage(index) ? this.#pin(index, 1) : 0
     return address === 0 ? undefined : this.#slice(address, this.#bytesOfPage(index))
   }
 
   /** The range if it lies within one page that is in the pool, or in pages in a row that are. */
   #residentRange(from: number, to: number): Uint8Array | undefined {
     if (!this.#isLive || !(from >= 0 && to > from && to <= this.length)) return undefined
+    if (!Number.isInteger(from) || !Number.isInteger(to)) return undefined
     const first = from >>> PAGE_BITS
     if (to > 2 ** 31) return undefined
     const last = (to - 1) >>> PAGE_BITS
@@ -153,7 +155,14 @@ export class MappedView implements Holder {
     return this.#slice(start + (from & (PAGE_SIZE - 1)), to - from)
   }
 
+  #hasPage(index: number): boolean {
+    return Number.isInteger(index) && index >= 0 && index < this.pageCount
+  }
+
   *#readPage(index: number): Operation<Uint8Array> {
+    if (this.#isLive && !this.#hasPage(index)) {
+      throw new ErofsError("EINVAL", `page ${index} is not in a view of ${this.pageCount} pages`)
+    }
     const from = index * PAGE_SIZE
     const [page] = yield* this.#readSegments(from, from + this.#bytesOfPage(index))
     return page as Uint8Array
@@ -254,7 +263,9 @@ export class MappedView implements Holder {
     return new Uint8Array(this.#filesystem.engine.core.buffer, address, length)
   }
 
-  #run<T>(operation: Operation<T>, { signal }: Abortable): Promise<T> {
+  async #run<T>(operation: Operation<T>, options: Abortable): Promise<T> {
+    checkOptions(options, ["signal"])
+    const { signal } = options
     return this.#filesystem.run("map", this.path, operation, signal)
   }
 
