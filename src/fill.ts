@@ -67,7 +67,7 @@ export function* fill(engine: Engine, content: Content, page: number, want: numb
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const slot = (yield engine.slot) as Slot
     content.useHint(page * PAGE_SIZE)
-    const planned = slot.plan(content.words, page, want)
+    const planned = slot.plan(content.description, page, want)
     content.saveHint(slot)
     if (planned === status.OK) {
       yield* carryOut(engine, content, slot)
