@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type ContentDescription, type Core, describeContent, type Slot, setHint } from "./core.js"
+import type { ContentDescription, Core, Slot } from "./core.js"
 import type { Devices } from "./devices.js"
 
 /** Extents between two remembered sums of {@link Content.saveHint}. */
@@ -17,7 +17,7 @@ export class Content {
   readonly nid: bigint | undefined
   readonly devices: Devices
   /** What the core maps it by. */
-  readonly words: Uint32Array
+  readonly description: ContentDescription
   /** Where its indexes lie; undefined for a device, which has none. */
   readonly metadata: Content | undefined
   /** The packed inode, where fragments lie. */
@@ -26,9 +26,15 @@ export class Content {
   readonly #hints: ({ extent: number; address: number } | undefined)[] | undefined
   readonly #hintBits: number
 
+  /** Completes the description by where metadata and packed inode lie, and keeps it. */
   constructor(
     description: ContentDescription,
-    where: { devices: Devices; nid?: bigint; metadata?: Content; packed?: Content },
+    where: {
+      devices: Devices
+      nid: bigint | undefined
+      metadata: Content | undefined
+      packed: Content | undefined
+    },
   ) {
     this.space = description.space
     this.size = description.size
@@ -36,14 +42,12 @@ export class Content {
     this.devices = where.devices
     this.metadata = where.metadata
     this.packed = where.packed
-    this.words = describeContent({
-      ...description,
-      metaSpace: where.metadata?.space ?? 0,
-      metaSize: where.metadata?.size ?? 0,
-      packedSpace: where.packed?.space ?? 0,
-      packedSize: where.packed?.size ?? 0,
-    })
-    this.#hintBits = description.clusterBits ?? 0
+    description.metaSpace = where.metadata?.space ?? 0
+    description.metaSize = where.metadata?.size ?? 0
+    description.packedSpace = where.packed?.space ?? 0
+    description.packedSize = where.packed?.size ?? 0
+    this.description = description
+    this.#hintBits = description.clusterBits
     if (description.recordSize === 4) this.#hints = []
   }
 
@@ -56,7 +60,8 @@ export class Content {
     while (index > 0 && !this.#hints[index]) index--
     const hint = index < 0 ? undefined : this.#hints[index]
     const isUsable = hint !== undefined && hint.extent * 2 ** this.#hintBits <= position
-    setHint(this.words, isUsable ? hint.extent : 0, isUsable ? hint.address : 0)
+    this.description.hintExtent = isUsable ? hint.extent : 0
+    this.description.hintAddress = isUsable ? hint.address : 0
   }
 
   /** Remembers how far the core has added up. */

@@ -198,7 +198,7 @@ export class Core {
    */
   peek(space: number, position: number, length: number): Uint8Array | undefined {
     if (this.#exports.copy(this.#worker, space, position, length, this.exchange) === 0) return undefined
-    return this.bytes.subarray(this.exchange, this.exchange + length)
+    return new Uint8Array(this.memory.buffer, this.exchange, length)
   }
 
   /** The first page that the last {@link peek} missed. */
@@ -246,21 +246,16 @@ export class Slot {
   }
 
   /** Plans to fill `want` pages from `page` on of the content described. Answers a status. */
-  plan(content: Uint32Array, page: number, want: number): number {
-    this.#words.set(content)
+  plan(content: ContentDescription, page: number, want: number): number {
+    writeDescription(this.#words, content)
     const request = this.isSync ? REQUEST_STEAL : 0
     return this.#exports.planFill(this.#worker, this.#address, page, want, request)
   }
 
   /** Maps one byte of the content described. Answers a status; see {@link extent}. */
-  map(content: Uint32Array, position: number): number {
-    this.#words.set(content)
+  map(content: ContentDescription, position: number): number {
+    writeDescription(this.#words, content)
     return this.#exports.mapAt(this.#address, position)
-  }
-
-  /** Takes the core's words for the content back, with the hints that its mapper left in them. */
-  saveHints(content: Uint32Array): void {
-    for (let i = HINT_WORD; i < CONTENT_WORDS; i++) content[i] = this.#words[i] as number
   }
 
   /** Decodes, copies and publishes. Answers a status. */
@@ -308,7 +303,7 @@ export class Slot {
   rangeTarget(range: number): Uint8Array {
     const length = this.#exports.rangeField(this.#address, range, 1)
     const address = this.#exports.rangeField(this.#address, range, 2)
-    return this.core.bytes.subarray(address, address + length)
+    return new Uint8Array(this.core.memory.buffer, address, length)
   }
   rangeDevice(range: number): number {
     return this.#exports.rangeField(this.#address, range, 3)
@@ -357,32 +352,35 @@ export interface MappedExtent {
 }
 
 /**
- * What the core must know of a content to map it: the head of the Slot record of assembly/slot.ts, in
- * 32-bit words. 64-bit fields take two, low part first.
+ * What the core must know of a content to map it: the head of the Slot record of assembly/slot.ts. Whoever makes
+ * one sets what its layout needs.
  */
-export interface ContentDescription {
-  space: number
-  metaSpace?: number
-  packedSpace?: number
-  layout: number
-  size: number
-  start?: number
-  tail?: number
-  index?: number
-  fragment?: number
-  extentCount?: number
-  metaSize?: number
-  packedSize?: number
-  blockBits: number
-  clusterBits?: number
-  advise?: number
-  flags?: number
-  algorithms?: number
-  available?: number
-  inlineSize?: number
-  recordSize?: number
-  deviceMask?: number
-  mount: number
+export class ContentDescription {
+  space = 0
+  metaSpace = 0
+  packedSpace = 0
+  layout = 0
+  size = 0
+  start = 0
+  tail = 0
+  index = 0
+  fragment = 0
+  extentCount = 0
+  metaSize = 0
+  packedSize = 0
+  blockBits = 0
+  clusterBits = 0
+  advise = 0
+  flags = 0
+  algorithms = 0
+  available = 0
+  inlineSize = 0
+  recordSize = 0
+  deviceMask = 0
+  mount = 0
+  /** Encoded extents of 4 bytes: up to which extent addresses have been summed up, and its address. */
+  hintExtent = 0
+  hintAddress = 0
 }
 
 /** LAYOUT_ and CONTENT_ numbers of assembly/slot.ts. */
@@ -399,30 +397,42 @@ export const CONTENT_CHUNK_INDEXES = 8
 export const CONTENT_CHUNK_48BIT = 16
 export const CONTENT_IS_PACKED = 32
 
-const CONTENT_WORDS = 34
+/** Words of a description. */
+export const CONTENT_WORDS = 34
 const HINT_WORD = 30
 
-/** The words of a description, ready to be copied into a slot. */
-export function describeContent(d: ContentDescription): Uint32Array {
-  const words = new Uint32Array(CONTENT_WORDS)
-  words.set([d.space, d.metaSpace ?? 0, d.packedSpace ?? 0, d.layout], 0)
-  const wide = [d.size, d.start, d.tail, d.index, d.fragment, d.extentCount, d.metaSize, d.packedSize]
-  wide.forEach((value = 0, i) => {
-    words[4 + 2 * i] = value % 2 ** 32
-    words[5 + 2 * i] = Math.floor(value / 2 ** 32)
-  })
-  words.set([d.blockBits, d.clusterBits ?? 0, d.advise ?? 0, d.flags ?? 0], 20)
-  words.set([d.algorithms ?? 0, d.available ?? 0, d.inlineSize ?? 0, d.recordSize ?? 0], 24)
-  words.set([d.deviceMask ?? 0, d.mount], 28)
-  return words
+/** Writes a description into the head of a slot, in 32-bit words; 64-bit fields take two, low part first. */
+export function writeDescription(words: Uint32Array, d: ContentDescription): void {
+  words[0] = d.space
+  words[1] = d.metaSpace
+  words[2] = d.packedSpace
+  words[3] = d.layout
+  writeWide(words, 4, d.size)
+  writeWide(words, 6, d.start)
+  writeWide(words, 8, d.tail)
+  writeWide(words, 10, d.index)
+  writeWide(words, 12, d.fragment)
+  writeWide(words, 14, d.extentCount)
+  writeWide(words, 16, d.metaSize)
+  writeWide(words, 18, d.packedSize)
+  words[20] = d.blockBits
+  words[21] = d.clusterBits
+  words[22] = d.advise
+  words[23] = d.flags
+  words[24] = d.algorithms
+  words[25] = d.available
+  words[26] = d.inlineSize
+  words[27] = d.recordSize
+  words[28] = d.deviceMask
+  words[29] = d.mount
+  writeWide(words, HINT_WORD, d.hintExtent)
+  writeWide(words, HINT_WORD + 2, d.hintAddress)
 }
 
-/** Sets the hint from which addresses of encoded extents are summed up. */
-export function setHint(content: Uint32Array, extent: number, address: number): void {
-  ;[extent, address].forEach((value, i) => {
-    content[HINT_WORD + 2 * i] = value % 2 ** 32
-    content[HINT_WORD + 2 * i + 1] = Math.floor(value / 2 ** 32)
-  })
+/** Storing takes a number modulo 2^32 and drops its fraction. */
+function writeWide(words: Uint32Array, at: number, value: number): void {
+  words[at] = value
+  words[at + 1] = value / 2 ** 32
 }
 
 function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): CoreExports {

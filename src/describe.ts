@@ -131,7 +131,7 @@ export function* mapOne(
   for (;;) {
     const slot = (yield engine.slot) as Slot
     content.useHint(position)
-    const status = slot.map(content.words, position)
+    const status = slot.map(content.description, position)
     content.saveHint(slot)
     const extent = status === OK ? slot.extent() : undefined
     const { needPage } = slot

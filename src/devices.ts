@@ -41,12 +41,12 @@ export class Devices {
 
   /** Fills `target` from a device. Throws EIO for bytes that are not there, ENOTSUP for an asynchronous source. */
   readSync(id: number, offset: number, target: Uint8Array): void {
+    if (id === 0 && this.further.length === 0) {
+      readPieceSync(onSource(this.primary, offset, target.length), target, this.#count)
+      return
+    }
     for (const [piece, part] of this.#pieces(id, offset, target)) {
-      if (!isSyncSource(piece.source)) {
-        throw new ErofsError("ENOTSUP", `${nameOf(piece.source)} cannot be read synchronously`)
-      }
-      const count = piece.source.readSync(part, piece.offset)
-      this.#check(piece, count)
+      readPieceSync(piece, part, this.#count)
     }
   }
 
@@ -56,14 +56,9 @@ export class Devices {
       const count = isAsyncSource(piece.source)
         ? await piece.source.read(part, piece.offset, { signal })
         : piece.source.readSync(part, piece.offset)
-      this.#check(piece, count)
+      this.#count(count)
+      requireAll(piece, count)
     }
-  }
-
-  #check({ source, offset, length }: Piece, count: number): void {
-    this.#count(count)
-    if (count === length) return
-    throw new ErofsError("EIO", `${nameOf(source)} gave ${count} of ${length} bytes`, { offset })
   }
 
   /** Cuts a range where it passes from one device to another in the unified address space. */
@@ -91,6 +86,21 @@ export class Devices {
     }
     return onSource(this.primary, offset, length)
   }
+}
+
+/** Reads one piece at once and tells how many bytes came. */
+function readPieceSync(piece: Piece, target: Uint8Array, tell: (bytes: number) => void): void {
+  if (!isSyncSource(piece.source)) {
+    throw new ErofsError("ENOTSUP", `${nameOf(piece.source)} cannot be read synchronously`)
+  }
+  const count = piece.source.readSync(target, piece.offset)
+  tell(count)
+  requireAll(piece, count)
+}
+
+function requireAll({ source, offset, length }: Piece, count: number): void {
+  if (count === length) return
+  throw new ErofsError("EIO", `${nameOf(source)} gave ${count} of ${length} bytes`, { offset })
 }
 
 /** The source of a device, or an error that names what is missing. */

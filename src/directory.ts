@@ -14,7 +14,6 @@ import type { Inodes, Node } from "./inodes.js"
 /** Damaged blocks of one directory that are passed over; its size is the image's claim, and may be any. */
 const MAX_DAMAGED_BLOCKS = 64
 const DOT = Uint8Array.of(0x2e)
-const DOT_DOT = Uint8Array.of(0x2e, 0x2e)
 
 /** The directories of one image. */
 export class Directories {
@@ -83,12 +82,13 @@ export class Directories {
     let damaged = 0
     for (let index = 0; index < count; index++) {
       try {
-        for (const entry of parseDirentBlock(yield* this.#block(content, index))) {
-          if (last && compareNames(last, entry.name) >= 0)
+        const block = this.#residentBlock(content, index) ?? (yield* this.#block(content, index))
+        for (const [i, entry] of parseDirentBlock(block).entries()) {
+          // Within a block their order has been checked.
+          if (i === 0 && last && compareNames(last, entry.name) >= 0)
             throw corrupted("names of a directory are not in order")
           last = entry.name
-          if (compareNames(entry.name, DOT) === 0 || compareNames(entry.name, DOT_DOT) === 0) continue
-          entries.push(entry)
+          if (!isDot(entry.name)) entries.push(entry)
         }
       } catch (error) {
         if (!onDamage) throw error
@@ -100,6 +100,13 @@ export class Directories {
 
   #blockCount(content: Content): number {
     return Math.ceil(content.size / this.#superblock.blockSize)
+  }
+
+  /** One directory block if it is in the pool; to be parsed at once, as what comes next may reuse its memory. */
+  #residentBlock(content: Content, index: number): Uint8Array | undefined {
+    const { blockSize } = this.#superblock
+    const start = index * blockSize
+    return this.#engine.core.peek(content.space, start, Math.min(blockSize, content.size - start))
   }
 
   /** A copy of one directory block; the last one may be shorter than the others. */
@@ -117,4 +124,9 @@ export class Directories {
       throw withDetails(error, { nid: nidToBigInt(directory.inode.nid) })
     }
   }
+}
+
+/** Whether a name is "." or "..". */
+function isDot(name: Uint8Array): boolean {
+  return name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e))
 }

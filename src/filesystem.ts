@@ -9,7 +9,7 @@ import { ErofsError, withDetails } from "./errors.js"
 import type { AlgorithmConfig } from "./format/compression.js"
 import type { Superblock } from "./format/superblock.js"
 import { Inodes, type Node } from "./inodes.js"
-import { Paths, pathText } from "./paths.js"
+import { Paths, type Target, targetText } from "./paths.js"
 import { Xattrs, type Xxh32 } from "./xattrs.js"
 
 /** What mounting found out about an image. */
@@ -65,13 +65,13 @@ export class Filesystem {
   }
 
   /** Runs an operation at once; errors say what failed on which path. */
-  runSync<T>(syscall: string, path: string | Uint8Array | undefined, operation: Operation<T>): T {
+  runSync<T>(syscall: string, target: Target | undefined, operation: Operation<T>): T {
     this.#running++
     try {
       this.#requireOpen()
       return driveSync(operation)
     } catch (error) {
-      throw withDetails(error, detailsOf(syscall, path))
+      throw withDetails(error, detailsOf(syscall, target))
     } finally {
       this.#running--
     }
@@ -80,7 +80,7 @@ export class Filesystem {
   /** Runs an operation, waiting where it must; errors say what failed on which path. */
   async run<T>(
     syscall: string,
-    path: string | Uint8Array | undefined,
+    target: Target | undefined,
     operation: Operation<T>,
     signal?: AbortSignal,
   ): Promise<T> {
@@ -88,7 +88,7 @@ export class Filesystem {
       this.#requireOpen()
       return await driveAsync(this.#counted(operation), signal)
     } catch (error) {
-      throw withDetails(error, detailsOf(syscall, path))
+      throw withDetails(error, detailsOf(syscall, target))
     }
   }
 
@@ -140,7 +140,7 @@ export class Filesystem {
   }
 }
 
-function detailsOf(syscall: string, path: string | Uint8Array | undefined) {
-  if (path === undefined) return { syscall }
-  return { syscall, path: pathText(path) }
+function detailsOf(syscall: string, target: Target | undefined) {
+  if (target === undefined) return { syscall }
+  return { syscall, path: targetText(target) }
 }

@@ -16,7 +16,7 @@ const METADATA_WINDOW = 32 << 10
 class Fetch implements Need {
   readonly #slot: Slot
   readonly #content: Content
-  readonly #errors = new Map<number, unknown>()
+  #errors: Map<number, unknown> | undefined
 
   constructor(slot: Slot, content: Content) {
     this.#slot = slot
@@ -50,11 +50,12 @@ class Fetch implements Need {
 
   /** Why a range could not be read. */
   reason(range: number): unknown {
-    return this.#errors.get(range)
+    return this.#errors?.get(range)
   }
 
   #fail(range: number, error: unknown): void {
     this.#slot.failRange(range)
+    this.#errors ??= new Map()
     this.#errors.set(range, error)
   }
 }
@@ -80,7 +81,7 @@ function* fillAtOnce(engine: Engine, content: Content, page: number, want: numbe
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const slot = (yield engine.slot) as Slot
     content.useHint(page * PAGE_SIZE)
-    const planned = slot.plan(content.words, page, want)
+    const planned = slot.plan(content.description, page, want)
     content.saveHint(slot)
     if (planned === status.OK) {
       yield* carryOut(engine, content, slot)
@@ -111,15 +112,18 @@ function* fillAtOnce(engine: Engine, content: Content, page: number, want: numbe
 
 /** Fetches and finishes what was planned. */
 function* carryOut(engine: Engine, content: Content, slot: Slot): Operation<void> {
-  const fetch = new Fetch(slot, content)
+  let fetch: Fetch | undefined
   let finished = false
   try {
-    if (slot.rangeCount > 0) yield fetch
+    if (slot.rangeCount > 0) {
+      fetch = new Fetch(slot, content)
+      yield fetch
+    }
     const answer = slot.finish()
     finished = true
     if (answer === status.OK) return
     if (answer === status.FETCH_FAILED) {
-      throw fetchFailure(fetch.reason(slot.failedRange), content, slot.errorOffset)
+      throw fetchFailure(fetch?.reason(slot.failedRange), content, slot.errorOffset)
     }
     throw failure(answer, content, slot.errorOffset)
   } finally {

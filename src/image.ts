@@ -12,12 +12,11 @@ import { nidFromBigInt, nidToBigInt } from "./format/nid.js"
 import { EROFS_MAGIC, type Superblock } from "./format/superblock.js"
 import type { Node } from "./inodes.js"
 import { type Abortable, checkOptions } from "./options.js"
-import { pathText } from "./paths.js"
+import { pathText, type Target, targetText } from "./paths.js"
 import { BigIntStats, Dirent, type StatFs, Stats } from "./stats.js"
 import { Walk, type WalkEntry, type WalkOptions } from "./walk.js"
 
-/** What names an inode: a path as text or as bytes, or the inode's number in the image. */
-export type Target = string | Uint8Array | { readonly nid: bigint }
+export type { Target } from "./paths.js"
 
 /** Whether a symlink at the end of the path is followed; default true. */
 export interface FollowOptions extends Abortable {
@@ -327,18 +326,20 @@ export class Image {
     operation: Operation<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    return this.#filesystem.run(syscall, pathOf(target), operation, signal)
+    return this.#filesystem.run(syscall, target, operation, signal)
   }
 
   #runSync<T>(syscall: string, target: Target | undefined, operation: Operation<T>): T {
-    return this.#filesystem.runSync(syscall, pathOf(target), operation)
+    return this.#filesystem.runSync(syscall, target, operation)
   }
 
   *#find(target: Target, follow: boolean): Operation<Node> {
     if (typeof target === "string" || target instanceof Uint8Array) {
       return (yield* this.#filesystem.paths.find(target, follow)).node
     }
-    return yield* this.#filesystem.inodes.get(nidFromBigInt(target.nid))
+    const { inodes } = this.#filesystem
+    const nid = nidFromBigInt(target.nid)
+    return inodes.resident(nid) ?? (yield* inodes.get(nid))
   }
 
   *#open(target: Target, options: FollowOptions): Operation<OpenFile> {
@@ -348,8 +349,8 @@ export class Image {
     const { inodes } = this.#filesystem
     const node = inodes.hold(found)
     try {
-      const content = yield* inodes.contentOf(node)
-      return new OpenFile(this.#filesystem, node, content, pathOf(target) ?? `nid ${node.inode.nid}`)
+      const content = node.content ?? (yield* inodes.contentOf(node))
+      return new OpenFile(this.#filesystem, node, content, targetText(target))
     } catch (error) {
       inodes.unhold(node)
       throw error
@@ -561,10 +562,4 @@ function joinPath(parent: Uint8Array, name: Uint8Array): Uint8Array {
   path.set(SLASH_BYTE, parent.length - (hasSlash ? 1 : 0))
   path.set(name, path.length - name.length)
   return path
-}
-
-function pathOf(target: Target | undefined): string | undefined {
-  if (target === undefined) return undefined
-  if (typeof target === "string") return target
-  return target instanceof Uint8Array ? decodeName(target) : `nid ${target.nid}`
 }

@@ -7,6 +7,7 @@ import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted, ErofsError } from "./errors.js"
 import { failure, readMetadata } from "./fill.js"
+import { roundUp } from "./format/bytes.js"
 import { parseChunkFormat } from "./format/chunk.js"
 import { deviceIdMask } from "./format/device.js"
 import {
@@ -14,8 +15,8 @@ import {
   inodePosition,
   LAYOUT_CHUNK_BASED,
   LAYOUT_COMPRESSED_COMPACT,
+  LAYOUT_COMPRESSED_FULL,
   LAYOUT_FLAT_INLINE,
-  LAYOUT_FLAT_PLAIN,
   parseInode,
 } from "./format/inode.js"
 import { isRegular } from "./format/mode.js"
@@ -59,6 +60,11 @@ export interface InodeEnvironment {
 export class Inodes {
   readonly #env: InodeEnvironment
   readonly #nodes = new Map<Nid, Node>()
+  /** Nodes beyond which unused ones are let go. */
+  #limit = KEPT_INODES
+  /** The key of an address space of a file's own, and its bytes. */
+  readonly #key = new Float64Array(1)
+  readonly #keyBytes = new Uint8Array(this.#key.buffer)
   #metabox: Content | undefined
   #packed: Content | undefined
   readonly #findFingerprint: (node: Node) => Operation<Uint8Array | undefined>
@@ -100,7 +106,18 @@ export class Inodes {
 
   /** An inode. Throws EUCLEAN for a damaged one, ENOTSUP for one of an unknown kind. */
   *get(nid: Nid): Operation<Node> {
-    return this.#nodes.get(nid) ?? (yield* this.#load(nid))
+    return this.resident(nid) ?? (yield* this.#load(nid))
+  }
+
+  /** An inode, if no byte has to be fetched for it. Throws as {@link get} does. */
+  resident(nid: Nid): Node | undefined {
+    const known = this.#nodes.get(nid)
+    if (known || isInMetabox(nid)) return known
+    const { engine, superblock, device } = this.#env
+    const position = inodePosition(nid, superblock)
+    const length = lengthOfInode(device, position, nid)
+    const bytes = engine.core.peek(device.space, position, length)
+    return bytes && this.#keep(newNode(parseInode(bytes, position, nid, superblock)))
   }
 
   /**
@@ -154,10 +171,12 @@ export class Inodes {
 
   *#load(nid: Nid): Operation<Node> {
     const node = yield* this.#read(nid)
-    const known = this.#nodes.get(nid)
-    if (known) return known
-    this.#nodes.set(nid, node)
-    if (this.#nodes.size > KEPT_INODES) this.#letGo(this.#nodes.size - KEPT_INODES / 2)
+    return this.#nodes.get(nid) ?? this.#keep(node)
+  }
+
+  #keep(node: Node): Node {
+    this.#nodes.set(node.inode.nid, node)
+    if (this.#nodes.size > this.#limit) this.#letGo(this.#nodes.size - KEPT_INODES / 2)
     return node
   }
 
@@ -165,13 +184,8 @@ export class Inodes {
     const { engine, superblock } = this.#env
     const metadata = yield* this.metadataOf(nid)
     const position = inodePosition(nid, superblock)
-    if (position + COMPACT_INODE_SIZE > metadata.size) {
-      throw corrupted("inode lies beyond the metadata", { nid: nidToBigInt(nid), offset: position })
-    }
-    const length = Math.min(EXTENDED_INODE_SIZE, metadata.size - position)
-    const bytes = yield* readMetadata(engine, metadata, position, length)
-    const inode = parseInode(bytes, position, nid, superblock)
-    return { inode, content: undefined, header: undefined, fingerprint: undefined, users: 0 }
+    const bytes = yield* readMetadata(engine, metadata, position, lengthOfInode(metadata, position, nid))
+    return newNode(parseInode(bytes, position, nid, superblock))
   }
 
   /** Lets up to `count` of the unused inodes go, the oldest first. */
@@ -184,6 +198,8 @@ export class Inodes {
       this.#releaseContent(node)
       left--
     }
+    // Those in use stay: looking through them again has to wait until it can be worth it.
+    this.#limit = Math.max(KEPT_INODES, 2 * this.#nodes.size)
   }
 
   #releaseContent(node: Node): void {
@@ -210,26 +226,28 @@ export class Inodes {
   /** Reads what the mapper must know and makes the content. */
   *#open(node: Node, flags: number): Operation<Content> {
     const { inode } = node
-    if (inode.exactSize > BigInt(Number.MAX_SAFE_INTEGER)) {
+    if (inode.size > Number.MAX_SAFE_INTEGER) {
       throw new ErofsError("EOVERFLOW", "file is too large to be read here", { nid: nidToBigInt(inode.nid) })
     }
     const metadata = yield* this.metadataOf(inode.nid)
-    const description = yield* this.#describe(node, metadata)
-    const needsPacked = node.header?.hasFragmentTail || node.header?.isWholeFragment
+    if (!node.header && isCompressed(inode)) node.header = yield* this.#readHeader(inode, metadata)
+    const { header } = node
     const isPacked = (flags & core.CONTENT_IS_PACKED) !== 0
+    const needsPacked = header !== undefined && (header.hasFragmentTail || header.isWholeFragment)
     const packed = needsPacked && !isPacked ? yield* this.packed() : undefined
-    if (isPacked && node.header?.isWholeFragment) {
+    if (isPacked && header?.isWholeFragment) {
       throw corrupted("fragment inside the packed inode", { nid: nidToBigInt(inode.nid) })
     }
-    const isShareable = flags === 0 && isRegular(inode.mode) && inode.size > 0
+    const isShareable = flags === 0 && inode.xattrSize > 0 && isRegular(inode.mode) && inode.size > 0
     node.fingerprint = isShareable ? yield* this.#findFingerprint(node) : undefined
     // Somebody else may have opened it while bytes were being fetched.
     if (node.content) return node.content
-    const space = this.#openSpace(node)
-    node.content = new Content(
-      { ...description, space, flags: (description.flags ?? 0) | flags, mount: this.#env.mount },
-      { devices: this.#env.devices, nid: nidToBigInt(inode.nid), metadata, ...(packed && { packed }) },
-    )
+    const { superblock, devices, mount } = this.#env
+    const description = describe(inode, header, superblock)
+    description.flags |= flags
+    description.mount = mount
+    description.space = this.#openSpace(node)
+    node.content = new Content(description, { devices, nid: nidToBigInt(inode.nid), metadata, packed })
     return node.content
   }
 
@@ -247,47 +265,10 @@ export class Inodes {
       if (shared === -SIZE_DIFFERS) engine.counters.sizeConflicts++
       node.fingerprint = undefined
     }
-    const key = new Uint8Array(new Float64Array([inode.nid]).buffer)
-    const own = engine.openSpace(core.TAG_INODE, mount, key, inode.size)
+    this.#key[0] = inode.nid
+    const own = engine.openSpace(core.TAG_INODE, mount, this.#keyBytes, inode.size)
     if (own <= 0) throw failure(-own, { nid: nidToBigInt(inode.nid) }, 0)
     return own
-  }
-
-  *#describe(node: Node, metadata: Content): Operation<Omit<core.ContentDescription, "space" | "mount">> {
-    const { inode } = node
-    const { superblock } = this.#env
-    const common = { size: inode.size, blockBits: superblock.blockBits }
-    switch (inode.layout) {
-      case LAYOUT_FLAT_PLAIN:
-      case LAYOUT_FLAT_INLINE: {
-        const isHole = inode.startBlock === undefined
-        return {
-          ...common,
-          layout: core.LAYOUT_FLAT,
-          start: (inode.startBlock ?? 0) * superblock.blockSize,
-          tail: inode.bodyEnd,
-          flags:
-            (isHole ? core.CONTENT_HOLE : 0) |
-            (inode.layout === LAYOUT_FLAT_INLINE ? core.CONTENT_INLINE_TAIL : 0),
-        }
-      }
-      case LAYOUT_CHUNK_BASED: {
-        const chunk = parseChunkFormat(inode, superblock)
-        return {
-          ...common,
-          layout: core.LAYOUT_CHUNK,
-          clusterBits: chunk.chunkBits,
-          index: chunk.tablePosition,
-          deviceMask: deviceIdMask(superblock.extraDevices),
-          flags:
-            (chunk.hasIndexes ? core.CONTENT_CHUNK_INDEXES : 0) |
-            (chunk.is48Bit ? core.CONTENT_CHUNK_48BIT : 0),
-        }
-      }
-      default:
-        node.header ??= yield* this.#readHeader(inode, metadata)
-        return { ...common, ...describeCompressed(inode, node.header, superblock) }
-    }
   }
 
   *#readHeader(inode: Inode, metadata: Content): Operation<MapHeader> {
@@ -297,41 +278,88 @@ export class Inodes {
   }
 }
 
-/** How the core maps a compressed file (format section 9). */
+/** Bytes to read for an inode: what the longer form takes, or up to the end. Throws EUCLEAN beyond the metadata. */
+function lengthOfInode(metadata: Content, position: number, nid: Nid): number {
+  if (position + COMPACT_INODE_SIZE > metadata.size) {
+    throw corrupted("inode lies beyond the metadata", { nid: nidToBigInt(nid), offset: position })
+  }
+  return Math.min(EXTENDED_INODE_SIZE, metadata.size - position)
+}
+
+function newNode(inode: Inode): Node {
+  return { inode, content: undefined, header: undefined, fingerprint: undefined, users: 0 }
+}
+
+/** Whether the inode has a map header. */
+function isCompressed({ layout }: Inode): boolean {
+  return layout === LAYOUT_COMPRESSED_FULL || layout === LAYOUT_COMPRESSED_COMPACT
+}
+
+/** How the core maps a file, by its layout; `header` only of compressed ones. */
+function describe(
+  inode: Inode,
+  header: MapHeader | undefined,
+  superblock: Superblock,
+): core.ContentDescription {
+  const description = new core.ContentDescription()
+  description.size = inode.size
+  description.blockBits = superblock.blockBits
+  if (header) describeCompressed(description, inode, header, superblock)
+  else if (inode.layout === LAYOUT_CHUNK_BASED) describeChunks(description, inode, superblock)
+  else describeFlat(description, inode, superblock)
+  return description
+}
+
+function describeFlat(d: core.ContentDescription, inode: Inode, superblock: Superblock): void {
+  d.layout = core.LAYOUT_FLAT
+  d.start = (inode.startBlock ?? 0) * superblock.blockSize
+  d.tail = inode.bodyEnd
+  if (inode.startBlock === undefined) d.flags |= core.CONTENT_HOLE
+  if (inode.layout === LAYOUT_FLAT_INLINE) d.flags |= core.CONTENT_INLINE_TAIL
+}
+
+function describeChunks(d: core.ContentDescription, inode: Inode, superblock: Superblock): void {
+  const chunk = parseChunkFormat(inode, superblock)
+  d.layout = core.LAYOUT_CHUNK
+  d.clusterBits = chunk.chunkBits
+  d.index = chunk.tablePosition
+  d.deviceMask = deviceIdMask(superblock.extraDevices)
+  if (chunk.hasIndexes) d.flags |= core.CONTENT_CHUNK_INDEXES
+  if (chunk.is48Bit) d.flags |= core.CONTENT_CHUNK_48BIT
+}
+
+/** Format section 9. */
 function describeCompressed(
+  d: core.ContentDescription,
   inode: Inode,
   header: MapHeader,
   superblock: Superblock,
-): Omit<core.ContentDescription, "space" | "mount" | "size" | "blockBits"> {
-  if (header.isWholeFragment) return { layout: core.LAYOUT_FRAGMENT, fragment: header.fragmentOffset }
+): void {
+  d.fragment = header.fragmentOffset
+  if (header.isWholeFragment) {
+    d.layout = core.LAYOUT_FRAGMENT
+    return
+  }
   if (header.isCompact2Byte && header.lclusterBits > MAX_NARROW_LCLUSTER_BITS) {
     throw corrupted("compact indexes of 2 bytes with lclusters above 4 KiB", { nid: nidToBigInt(inode.nid) })
   }
   const position = mapHeaderPosition(inode)
-  const common = {
-    clusterBits: header.lclusterBits,
-    advise: header.advise,
-    algorithms: header.algorithmHead1 | (header.algorithmHead2 << 4),
-    available: superblock.algorithms,
-    fragment: header.fragmentOffset,
-    inlineSize: header.inlineDataSize,
-    flags: superblock.isZeroPadded ? core.CONTENT_ZERO_PADDED : 0,
-  }
+  d.clusterBits = header.lclusterBits
+  d.advise = header.advise
+  d.algorithms = header.algorithmHead1 | (header.algorithmHead2 << 4)
+  d.available = superblock.algorithms
+  d.inlineSize = header.inlineDataSize
+  if (superblock.isZeroPadded) d.flags |= core.CONTENT_ZERO_PADDED
   if (header.isEncodedExtents) {
-    const size = header.extentRecordSize
-    const table = Math.ceil((position + MAP_HEADER_SIZE) / size) * size
-    return {
-      ...common,
-      layout: core.LAYOUT_EXTENTS,
-      index: table,
-      extentCount: header.extentCount,
-      recordSize: size,
-    }
-  }
-  const isCompact = inode.layout === LAYOUT_COMPRESSED_COMPACT
-  return {
-    ...common,
-    layout: isCompact ? core.LAYOUT_COMPACT : core.LAYOUT_FULL,
-    index: position + (isCompact ? COMPACT_INDEX_GAP : FULL_INDEX_GAP),
+    d.layout = core.LAYOUT_EXTENTS
+    d.recordSize = header.extentRecordSize
+    d.index = roundUp(position + MAP_HEADER_SIZE, d.recordSize)
+    d.extentCount = header.extentCount
+  } else if (inode.layout === LAYOUT_COMPRESSED_COMPACT) {
+    d.layout = core.LAYOUT_COMPACT
+    d.index = position + COMPACT_INDEX_GAP
+  } else {
+    d.layout = core.LAYOUT_FULL
+    d.index = position + FULL_INDEX_GAP
   }
 }

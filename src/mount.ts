@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Opening an image: superblock, checksum, compression settings, device table, root. */
 import { Content } from "./content.js"
-import { LAYOUT_FLAT, TAG_DEVICE } from "./core.js"
+import { ContentDescription, LAYOUT_FLAT, TAG_DEVICE } from "./core.js"
 import { type Device, Devices } from "./devices.js"
 import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
@@ -99,7 +99,13 @@ function openDevice(engine: Engine, mount: number, devices: Devices): Content {
   if (!Number.isSafeInteger(size) || size < 0) throw new ErofsError("EINVAL", `source of ${size} bytes`)
   const space = engine.openSpace(TAG_DEVICE, mount, Uint8Array.of(0), size)
   if (space <= 0) throw failure(-space, { nid: undefined }, 0)
-  return new Content({ space, layout: LAYOUT_FLAT, size, blockBits: 12, mount }, { devices })
+  const description = new ContentDescription()
+  description.space = space
+  description.layout = LAYOUT_FLAT
+  description.size = size
+  description.blockBits = 12
+  description.mount = mount
+  return new Content(description, { devices, nid: undefined, metadata: undefined, packed: undefined })
 }
 
 function* readSuperblock(engine: Engine, device: Content, ignoreChecksum: boolean): Operation<Superblock> {

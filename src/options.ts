@@ -9,8 +9,9 @@ export interface Abortable {
 
 /** Throws ENOTSUP if an option is given that is not among the allowed: none is ever ignored. */
 export function checkOptions(options: object | undefined, allowed: readonly string[]): void {
-  for (const [name, value] of Object.entries(options ?? {})) {
-    if (value === undefined || allowed.includes(name)) continue
+  if (!options) return
+  for (const name of Object.keys(options)) {
+    if (allowed.includes(name) || (options as Record<string, unknown>)[name] === undefined) continue
     throw new ErofsError("ENOTSUP", `option '${name}' is not supported`)
   }
 }

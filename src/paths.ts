@@ -131,6 +131,18 @@ function isDotDot(name: Uint8Array): boolean {
   return name.length === 2 && name[0] === 0x2e && name[1] === 0x2e
 }
 
+/**
+ * What names an inode: a path as text or as bytes, or the inode's number in the image; with a number, the path that
+ * it was found under may be told.
+ */
+export type Target = string | Uint8Array | { readonly nid: bigint; readonly path?: string }
+
+/** How messages and open files name a target: by its path, if it has one. */
+export function targetText(target: Target): string {
+  if (typeof target === "string" || target instanceof Uint8Array) return pathText(target)
+  return target.path ?? `nid ${target.nid}`
+}
+
 /** A path as text, for messages. */
 export function pathText(path: string | Uint8Array): string {
   return typeof path === "string" ? path : decodeName(path)

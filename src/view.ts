@@ -36,7 +36,8 @@ export class MappedView implements Holder {
   readonly #firstPage: number
   readonly #readAhead = new ReadAhead()
   /** Addresses of pinned pages, 0 = not pinned; by groups, as a view may be much longer than what is touched. */
-  readonly #groups = new Map<number, Uint32Array>()
+  /** All groups, once there are several. */
+  #groups: Map<number, Uint32Array> | undefined
   #lastGroup: Uint32Array | undefined
   #lastGroupNumber = -1
   #isLive = true
@@ -124,8 +125,11 @@ export class MappedView implements Holder {
   dispose(): void {
     if (!this.#isLive) return
     this.#isLive = false
-    for (const group of this.#groups.values()) this.#unpinGroup(group)
-    this.#groups.clear()
+    if (this.#groups) for (const group of this.#groups.values()) this.#unpinGroup(group)
+    else if (this.#lastGroup) this.#unpinGroup(this.#lastGroup)
+    this.#groups = undefined
+    this.#lastGroup = undefined
+    this.#lastGroupNumber = -1
     this.#filesystem.holders.delete(this)
     this.#release()
   }
@@ -231,11 +235,12 @@ export class MappedView implements Holder {
   #group(page: number): Uint32Array {
     const number = Math.floor(page / (GROUP_MASK + 1))
     if (number === this.#lastGroupNumber) return this.#lastGroup as Uint32Array
-    let group = this.#groups.get(number)
+    let group = this.#groups?.get(number)
     if (!group) {
       const pages = Math.min(GROUP_MASK + 1, this.pageCount - number * (GROUP_MASK + 1))
       group = new Uint32Array(pages)
-      this.#groups.set(number, group)
+      if (this.#lastGroup) this.#groups ??= new Map([[this.#lastGroupNumber, this.#lastGroup]])
+      this.#groups?.set(number, group)
     }
     this.#lastGroup = group
     this.#lastGroupNumber = number

@@ -4,7 +4,7 @@ import type { Operation } from "./drive.js"
 import { corrupted, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
 import { isDirectory, S_IFMT } from "./format/mode.js"
-import { decodeName } from "./format/names.js"
+import { decodeName, encodeName } from "./format/names.js"
 import { nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
 import type { Abortable } from "./options.js"
@@ -14,28 +14,25 @@ import { BigIntStats, Dirent } from "./stats.js"
 export class WalkEntry extends Dirent {
   /** Path from the root of the image. */
   readonly path: string
-  /** The same as bytes: file names are bytes. */
-  readonly pathBytes: Uint8Array
   /** How far below where the walk began; its beginning is 0. */
   readonly depth: number
   readonly #node: Node
   readonly #filesystem: Filesystem
+  #pathBytes: Uint8Array | undefined
 
-  /** @internal */
-  constructor(filesystem: Filesystem, node: Node, pathBytes: Uint8Array, depth: number) {
-    const slash = pathBytes.lastIndexOf(SLASH)
-    const path = decodeName(pathBytes)
-    super(
-      decodeName(pathBytes.subarray(slash + 1)),
-      decodeName(pathBytes.subarray(0, slash)) || "/",
-      nidToBigInt(node.inode.nid),
-      node.inode.mode & S_IFMT,
-    )
-    this.path = path
-    this.pathBytes = pathBytes
+  /** @internal The name is empty for the root only. */
+  constructor(filesystem: Filesystem, node: Node, parentPath: string, name: string, depth: number) {
+    super(name, parentPath, nidToBigInt(node.inode.nid), node.inode.mode & S_IFMT)
+    this.path = pathBelow(parentPath, name)
     this.depth = depth
     this.#node = node
     this.#filesystem = filesystem
+  }
+
+  /** The path as bytes: file names are bytes. */
+  get pathBytes(): Uint8Array {
+    this.#pathBytes ??= encodeName(this.path)
+    return this.#pathBytes
   }
 
   /** What the entry's inode says, every number exact. Reads nothing. */
@@ -60,12 +57,10 @@ export interface WalkOptions extends Abortable {
 
 /** A directory that is still to be read. */
 interface Pending {
-  path: Uint8Array
+  path: string
   node: Node
   depth: number
 }
-
-const SLASH = 0x2f
 
 /**
  * The walk's state: what is still to be visited. Symlinks are not followed. A directory that contains itself, which
@@ -85,11 +80,9 @@ export class Walk {
   /** Finds the beginning. */
   *start(path: string | Uint8Array): Operation<WalkEntry[]> {
     const { node, names } = yield* this.#filesystem.paths.find(path, false)
-    const bytes = names.reduce<Uint8Array>((whole, name) => append(whole, name), new Uint8Array(0))
-    return this.#accept(
-      [new WalkEntry(this.#filesystem, node, bytes.length > 0 ? bytes : Uint8Array.of(SLASH), 0)],
-      [node],
-    )
+    const texts = names.map(decodeName)
+    const name = texts.pop() ?? ""
+    return this.#accept([new WalkEntry(this.#filesystem, node, `/${texts.join("/")}`, name, 0)], [node])
   }
 
   /** The entries of the next directory; undefined at the end. */
@@ -107,20 +100,21 @@ export class Walk {
     }
   }
 
-  *#entries(path: Uint8Array, directory: Node, depth: number): Operation<WalkEntry[]> {
+  *#entries(path: string, directory: Node, depth: number): Operation<WalkEntry[]> {
     const filesystem = this.#filesystem
+    const { inodes } = filesystem
     const entries: WalkEntry[] = []
     const nodes: Node[] = []
     const { onError } = this.#options
     const onDamage = onError && ((error: unknown) => this.#report(error, path))
     for (const { name, nid } of yield* filesystem.directories.list(directory, onDamage)) {
-      const entryPath = append(path, name)
+      const text = decodeName(name)
       try {
-        const node = yield* filesystem.inodes.get(nid)
-        entries.push(new WalkEntry(filesystem, node, entryPath, depth + 1))
+        const node = inodes.resident(nid) ?? (yield* inodes.get(nid))
+        entries.push(new WalkEntry(filesystem, node, path, text, depth + 1))
         nodes.push(node)
       } catch (error) {
-        this.#report(error, entryPath)
+        this.#report(error, pathBelow(path, text))
       }
     }
     return this.#accept(entries, nodes)
@@ -131,13 +125,14 @@ export class Walk {
     const { filter } = this.#options
     const accepted: WalkEntry[] = []
     const directories: Pending[] = []
-    for (const [i, entry] of entries.entries()) {
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i] as WalkEntry
       if (filter && !filter(entry)) continue
       accepted.push(entry)
       const node = nodes[i] as Node
-      if (isDirectory(node.inode.mode)) directories.push({ path: entry.pathBytes, node, depth: entry.depth })
+      if (isDirectory(node.inode.mode)) directories.push({ path: entry.path, node, depth: entry.depth })
     }
-    this.#todo.push(...directories.reverse())
+    for (const directory of directories.reverse()) this.#todo.push(directory)
     return accepted
   }
 
@@ -149,21 +144,15 @@ export class Walk {
     this.#seen.add(nid)
   }
 
-  #report(error: unknown, path: Uint8Array): void {
-    const text = decodeName(path)
+  #report(error: unknown, path: string): void {
     const { onError, signal } = this.#options
-    const detailed = withDetails(error, { syscall: "walk", path: text })
+    const detailed = withDetails(error, { syscall: "walk", path })
     if (!onError || signal?.aborted) throw detailed
-    onError(detailed, text)
+    onError(detailed, path)
   }
 }
 
 /** Path of a name below a directory. */
-function append(directory: Uint8Array, name: Uint8Array): Uint8Array {
-  const isRoot = directory.length === 1
-  const path = new Uint8Array((isRoot ? 0 : directory.length) + 1 + name.length)
-  if (!isRoot) path.set(directory)
-  path[path.length - name.length - 1] = SLASH
-  path.set(name, path.length - name.length)
-  return path
+function pathBelow(directory: string, name: string): string {
+  return directory === "/" ? `/${name}` : `${directory}/${name}`
 }

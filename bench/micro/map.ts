@@ -2,7 +2,7 @@
 /** Block mapping: from a byte of a file to the pcluster that holds it, for every kind of index. */
 import { join } from "node:path"
 import type { Content } from "../../src/content.js"
-import { Core } from "../../src/core.js"
+import { CONTENT_WORDS, Core, writeDescription } from "../../src/core.js"
 import { mapOne } from "../../src/describe.js"
 import { driveSync } from "../../src/drive.js"
 import { Engine } from "../../src/engine.js"
@@ -69,7 +69,7 @@ async function measure(group: string, path: string, file: string, quick: boolean
   const each = (positions: number[], map: (position: number) => number) => () => {
     for (const position of positions) if (map(position) !== OK) throw new Error(`cannot map ${position}`)
   }
-  const wrapped = (position: number): number => slot.map(content.words, position)
+  const wrapped = (position: number): number => slot.map(content.description, position)
   const rivals = {
     "in order, raw": each(starts, raw),
     "in order": each(starts, wrapped),
@@ -92,12 +92,12 @@ function mapAll(engine: Engine, content: Content): number[] {
 }
 
 /** The mapper of a second instance on the pool's memory, its slot describing the content. */
-async function rawMapper({ memory }: Core, { words }: Content): Promise<(position: number) => number> {
+async function rawMapper({ memory }: Core, { description }: Content): Promise<(position: number) => number> {
   const instance = new WebAssembly.Instance(await coreModule("shared"), { env: { memory } })
   const { joinPool, slotAt, mapAt } = instance.exports as unknown as RawCore
-  const slot = slotAt(joinPool(), 0)
-  new Uint32Array(memory.buffer, slot, words.length).set(words)
-  return (position) => mapAt(slot, position)
+  const own = slotAt(joinPool(), 0)
+  writeDescription(new Uint32Array(memory.buffer, own, CONTENT_WORDS), description)
+  return (position) => mapAt(own, position)
 }
 
 /** Positions below `limit`, each time the same ones, in no order. */

@@ -116,23 +116,24 @@ export function parseInode(
   nid: Nid,
   superblock: Pick<Superblock, "epoch" | "fixedNanoseconds">,
 ): Inode {
-  const where = { nid: nidToBigInt(nid), offset: position }
   if (bytes.length < COMPACT_SIZE || bytes.length < inodeBytes(bytes)) {
-    throw corrupted("inode is cut short", where)
+    throw corrupted("inode is cut short", whereIs(nid, position))
   }
   const format = readU16(bytes, 0)
-  const layout = parseFormat(format, where)
+  const layout = parseFormat(format, nid, position)
   const inodeSize = inodeBytes(bytes)
   const isExtended = inodeSize === EXTENDED_SIZE
   const xattrCount = readU16(bytes, 2)
   const mode = readU16(bytes, 4)
-  if (fileTypeOf(mode) === 0) throw corrupted(`file type of mode 0o${mode.toString(8)} is unknown`, where)
+  if (fileTypeOf(mode) === 0)
+    throw corrupted(`file type of mode 0o${mode.toString(8)} is unknown`, whereIs(nid, position))
   const exactSize = isExtended ? readU64(bytes, 8) : BigInt(readU32(bytes, 8))
-  if (exactSize > MAX_SIZE) throw corrupted(`file size ${exactSize} is out of range`, where)
+  if (exactSize > MAX_SIZE) throw corrupted(`file size ${exactSize} is out of range`, whereIs(nid, position))
 
   const hasBit4 = (format & FORMAT_BIT_4) !== 0
   const isNlink1 = !isExtended && hasBit4 && !isDirectory(mode)
   const xattrSize = xattrCount === 0 ? 0 : XATTR_HEADER_SIZE + 4 * (xattrCount - 1)
+  const union = parseUnion(bytes, layout, mode, isExtended || isNlink1)
   return {
     nid,
     position,
@@ -151,17 +152,26 @@ export function parseInode(
     xattrSize,
     xattrCount,
     bodyEnd: position + inodeSize + xattrSize,
-    ...parseUnion(bytes, layout, mode, isExtended || isNlink1),
+    startBlock: union.startBlock,
+    compressedBlocks: union.compressedBlocks,
+    chunkFormat: union.chunkFormat,
+    rdev: union.rdev,
     isDotOmitted: hasBit4 && isDirectory(mode),
   }
 }
 
 /** The data layout of an i_format (section 4.1). */
-function parseFormat(format: number, where: ErrorDetails): number {
-  if ((format & ~FORMAT_KNOWN) !== 0) throw unsupported(`inode format 0x${format.toString(16)}`, where)
+function parseFormat(format: number, nid: Nid, position: number): number {
+  if ((format & ~FORMAT_KNOWN) !== 0) {
+    throw unsupported(`inode format 0x${format.toString(16)}`, whereIs(nid, position))
+  }
   const layout = (format >> 1) & 7
-  if (layout > LAYOUT_CHUNK_BASED) throw unsupported(`data layout ${layout}`, where)
+  if (layout > LAYOUT_CHUNK_BASED) throw unsupported(`data layout ${layout}`, whereIs(nid, position))
   return layout
+}
+
+function whereIs(nid: Nid, position: number): ErrorDetails {
+  return { nid: nidToBigInt(nid), offset: position }
 }
 
 /**

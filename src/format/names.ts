@@ -10,7 +10,25 @@ const ESCAPE_BASE = 0xdc00
 /** The name as text, reversibly: invalid bytes 0xNN become U+DCNN. Takes shared memory, too. */
 export function decodeName(bytes: Uint8Array): string {
   let text = ""
-  for (let at = 0; at < bytes.length; ) {
+  let at = 0
+  // Most names are ASCII: eight bytes a step as long as that lasts.
+  for (; at + 8 <= bytes.length; at += 8) {
+    const [a, b, c, d] = [
+      bytes[at] as number,
+      bytes[at + 1] as number,
+      bytes[at + 2] as number,
+      bytes[at + 3] as number,
+    ]
+    const [e, f, g, h] = [
+      bytes[at + 4] as number,
+      bytes[at + 5] as number,
+      bytes[at + 6] as number,
+      bytes[at + 7] as number,
+    ]
+    if ((a | b | c | d | e | f | g | h) >= 0x80) break
+    text += String.fromCharCode(a, b, c, d, e, f, g, h)
+  }
+  while (at < bytes.length) {
     const first = bytes[at] as number
     if (first < 0x80) {
       text += String.fromCharCode(first)

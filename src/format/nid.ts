@@ -13,6 +13,7 @@ export type Nid = number
 /** What is added to the slot of an inode that lives in the metabox. */
 export const METABOX_NID_BASE = 2 ** 52
 
+const MAX_SLOT = BigInt(METABOX_NID_BASE) - 1n
 const METABOX_BIT_IN_HIGH_WORD = 0x80000000
 const UNUSED_BITS_IN_HIGH_WORD = 0x7ff00000
 
@@ -34,6 +35,7 @@ export function nidToBigInt(nid: Nid): bigint {
 
 /** The nid of its 64-bit form as on disk. Throws EUCLEAN when bits 52 to 62 are set. */
 export function nidFromBigInt(nid: bigint): Nid {
+  if (nid >= 0n && nid <= MAX_SLOT) return Number(nid)
   return nidFromWords(Number(nid & 0xffffffffn), Number((nid >> 32n) & 0xffffffffn))
 }
 

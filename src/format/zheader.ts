@@ -25,6 +25,7 @@ export const ADVISE_INTERLACED_PCLUSTER = 0x10
 export const ADVISE_FRAGMENT_PCLUSTER = 0x20
 
 const WHOLE_FRAGMENT_BIT = 1n << 63n
+const WHOLE_FRAGMENT_IN_LAST_BYTE = 0x80
 const MAX_COMPACT_LCLUSTER_BITS = 14
 
 /** The map header of a compressed inode (format section 9.1). */
@@ -74,13 +75,15 @@ export function parseMapHeader(
   inode: Pick<Inode, "layout" | "nid" | "size">,
   superblock: Pick<Superblock, "blockBits">,
 ): MapHeader {
-  const where = { nid: nidToBigInt(inode.nid) }
-  if (bytes.length < MAP_HEADER_SIZE) throw corrupted("map header is cut short", where)
-  const whole = readU64(bytes, 0)
+  if (bytes.length < MAP_HEADER_SIZE) {
+    throw corrupted("map header is cut short", { nid: nidToBigInt(inode.nid) })
+  }
   // Before any other field: with this bit the others do not exist.
-  if ((whole & WHOLE_FRAGMENT_BIT) !== 0n) {
-    const offset = whole & ~WHOLE_FRAGMENT_BIT
-    if (offset > Number.MAX_SAFE_INTEGER) throw corrupted(`fragment offset ${offset} is out of range`, where)
+  if (((bytes[7] as number) & WHOLE_FRAGMENT_IN_LAST_BYTE) !== 0) {
+    const offset = readU64(bytes, 0) & ~WHOLE_FRAGMENT_BIT
+    if (offset > Number.MAX_SAFE_INTEGER) {
+      throw corrupted(`fragment offset ${offset} is out of range`, { nid: nidToBigInt(inode.nid) })
+    }
     return { ...emptyHeader(superblock), isWholeFragment: true, fragmentOffset: Number(offset) }
   }
   const advise = readU16(bytes, 4)

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest"
 import * as core from "../../src/core.js"
 import { ALGORITHM_NAMES } from "../../src/format/features.js"
 import * as status from "../../src/status.js"
+import { describeContent } from "../support/pool-core.js"
 
 function textOf(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")
@@ -99,9 +100,7 @@ describe("numbers of assembly/slot.ts in src/core.ts", () => {
     const values = Object.fromEntries(
       fields.map(({ name, words }, i) => [name, words === 2 ? i + 1 + (i + 101) * 2 ** 32 : i + 1]),
     )
-    const { hintExtent, hintAddress, ...content } = values
-    const words = core.describeContent(content as unknown as core.ContentDescription)
-    core.setHint(words, hintExtent as number, hintAddress as number)
+    const words = describeContent(values)
     const expected = fields.flatMap(({ words }, i) => (words === 2 ? [i + 1, i + 101] : [i + 1]))
     expect([...words]).toEqual(expected)
   })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from "node:fs"
-import { type ContentDescription, describeContent } from "../../src/core.js"
+import { CONTENT_WORDS, ContentDescription, writeDescription } from "../../src/core.js"
 
 /** The three builds of the core; `debug` is for shared memory and has its assertions on. */
 export const BUILDS = ["shared", "plain", "debug"] as const
@@ -141,13 +141,18 @@ export class PoolCore {
   }
 
   /** Describes a content to a slot. */
-  describe(description: ContentDescription, slot = 0): void {
+  describe(description: Partial<ContentDescription>, slot = 0): void {
     const words = describeContent(description)
     new Uint32Array(this.memory.buffer, this.slot(slot), words.length).set(words)
   }
 
   /** Plans a fill of a described content; the answer of the core. */
-  plan(description: ContentDescription, page: number, want = 1, { slot = 0, steal = true } = {}): number {
+  plan(
+    description: Partial<ContentDescription>,
+    page: number,
+    want = 1,
+    { slot = 0, steal = true } = {},
+  ): number {
     this.describe(description, slot)
     return this.core.planFill(this.worker, this.slot(slot), page, want, steal ? 1 : 0)
   }
@@ -194,8 +199,15 @@ export class PoolCore {
   }
 }
 
+/** A description as the words that a slot begins with; fields that are not given are 0. */
+export function describeContent(fields: Partial<ContentDescription>): Uint32Array {
+  const words = new Uint32Array(CONTENT_WORDS)
+  writeDescription(words, Object.assign(new ContentDescription(), fields))
+  return words
+}
+
 /** A flat content of `pages` pages on a device, from byte `start` on. */
-export function flat(space: number, pages: number, start: number, mount = 1): ContentDescription {
+export function flat(space: number, pages: number, start: number, mount = 1): Partial<ContentDescription> {
   return { space, layout: 0, size: pages * PAGE, start, blockBits: 12, mount }
 }
 
