@@ -125,29 +125,40 @@ class Checker {
   /** Reads a file to its end, over damaged places. Answers whether there were none. */
   async #readAll(file: OpenFile, path: string, hash: Hash | undefined): Promise<boolean> {
     let damages = 0
-    let size = PIECE
-    /** Up to here bytes are read in small pieces: something among them is damaged. */
-    let smallUntil = 0
-    for (let position = 0; position < file.size; ) {
-      if (position >= smallUntil) size = PIECE
+    for (let position = 0; position < file.size && damages < MAX_DAMAGES_OF_FILE; position += PIECE) {
       try {
-        const count = await file.read(this.#buffer.subarray(0, size), position)
+        const count = await this.#readPiece(file, position, PIECE)
         hash?.update(this.#buffer.subarray(0, count))
-        this.#counts.bytes += BigInt(count)
-        this.#progress.bytes(count)
-        position += count
       } catch (error) {
-        if (size > SMALL_PIECE) {
-          smallUntil = position + size
-          size = SMALL_PIECE
-          continue
-        }
-        this.#damaged({ path, error })
-        if (++damages === MAX_DAMAGES_OF_FILE) return false
-        position += size
+        const errors = await this.#findDamages(file, position, MAX_DAMAGES_OF_FILE - damages)
+        for (const one of errors.length > 0 ? errors : [error]) this.#damaged({ path, error: one })
+        damages += Math.max(1, errors.length)
       }
     }
     return damages === 0
+  }
+
+  /** Reads a piece that cannot be read as a whole in small pieces. Answers their errors, at most `limit`. */
+  async #findDamages(file: OpenFile, position: number, limit: number): Promise<unknown[]> {
+    const errors: unknown[] = []
+    const end = Math.min(position + PIECE, file.size)
+    // From the end on: reads that follow each other would read ahead, and fail for what lies there.
+    const last = position + Math.floor((end - position - 1) / SMALL_PIECE) * SMALL_PIECE
+    for (let at = last; at >= position && errors.length < limit; at -= SMALL_PIECE) {
+      try {
+        await this.#readPiece(file, at, SMALL_PIECE)
+      } catch (error) {
+        errors.unshift(error)
+      }
+    }
+    return errors
+  }
+
+  async #readPiece(file: OpenFile, position: number, size: number): Promise<number> {
+    const count = await file.read(this.#buffer.subarray(0, size), position)
+    this.#counts.bytes += BigInt(count)
+    this.#progress.bytes(count)
+    return count
   }
 
   async #try(entry: WalkEntry, operation: () => Promise<unknown>): Promise<void> {

@@ -21,7 +21,8 @@ import { type Json, type Printer, toJson } from "./print.js"
 interface InodeFacts {
   path: string
   stats: BigIntStats
-  description: InodeDescription
+  /** Undefined if the inode's mapping cannot be understood. */
+  description: InodeDescription | undefined
   /** Where it points, of symlinks. */
   target: string | undefined
   xattrs: { name: string; value: Uint8Array }[]
@@ -50,7 +51,8 @@ export const stat: Command = {
       async (image) => {
         for (const { target, path } of targets) {
           try {
-            const facts = await factsOf(image, target, path, args.has("extents"))
+            const onError = (error: unknown): void => report.error(error, path)
+            const facts = await factsOf(image, target, path, args.has("extents"), onError)
             if (args.has("json")) found.push(jsonOf(facts, args.has("xattrs")))
             else printFacts(out, facts, args.has("xattrs"))
           } catch (error) {
@@ -66,7 +68,13 @@ export const stat: Command = {
   },
 }
 
-async function factsOf(image: Image, target: Target, path: string, extents: boolean): Promise<InodeFacts> {
+async function factsOf(
+  image: Image,
+  target: Target,
+  path: string,
+  extents: boolean,
+  onError: (error: unknown) => void,
+): Promise<InodeFacts> {
   const stats = await image.lstat(target, { bigint: true })
   const inode = { nid: stats.nid }
   const xattrs: InodeFacts["xattrs"] = []
@@ -76,14 +84,14 @@ async function factsOf(image: Image, target: Target, path: string, extents: bool
   return {
     path,
     stats,
-    description: await image.describe(inode, { extents }),
+    description: await image.describe(inode, { extents }).catch((error: unknown) => void onError(error)),
     target: stats.isSymbolicLink() ? await image.readlink(inode) : undefined,
     xattrs,
   }
 }
 
 function jsonOf({ path, stats, description, target, xattrs }: InodeFacts, withValues: boolean): Json {
-  const { fingerprint, extents } = description
+  const { fingerprint, extents, ...stored } = description ?? {}
   return {
     path,
     ...statsJson(stats),
@@ -91,13 +99,7 @@ function jsonOf({ path, stats, description, target, xattrs }: InodeFacts, withVa
     ino: stats.ino,
     blocks: stats.blocks,
     blksize: stats.blksize,
-    position: description.position,
-    isExtended: description.isExtended,
-    layout: description.layout,
-    index: description.index,
-    algorithms: description.algorithms,
-    lclusterSize: description.lclusterSize,
-    xattrSize: description.xattrSize,
+    ...stored,
     fingerprint: fingerprint && fingerprintText(fingerprint),
     xattrs: new Map(xattrs.map(({ name, value }) => [name, xattrJson(value, withValues)])),
     extents: extents?.map((extent) => ({ ...extent })),
@@ -122,16 +124,19 @@ function printFacts(out: Printer, facts: InodeFacts, withValues: boolean): void 
   const device = deviceOf(stats)
   if (device) line("Device", device.join(", "))
   line("Modified", timeText(stats.mtimeNs, true))
-  const kind = description.isExtended ? "extended" : "compact"
-  line("Inode", `nid ${description.nid}, number ${stats.ino}, ${kind}, at byte ${description.position}`)
-  line("Layout", layoutText(description))
-  if (description.fingerprint) line("Fingerprint", fingerprintText(description.fingerprint))
-  if (xattrs.length > 0) line("Xattrs", `${xattrs.length}, ${description.xattrSize} bytes behind the inode`)
+  line("Inode", `nid ${stats.nid}, number ${stats.ino}${description ? `, ${placeText(description)}` : ""}`)
+  if (description) line("Layout", layoutText(description))
+  if (description?.fingerprint) line("Fingerprint", fingerprintText(description.fingerprint))
+  if (xattrs.length > 0) line("Xattrs", xattrs.length)
   for (const { name, value } of xattrs) {
     out.line(`  ${out.name(name)}: ${value.length} bytes${withValues ? `: ${valueText(value)}` : ""}`)
   }
-  if (description.extents) line("Extents", description.extents.length)
-  for (const extent of description.extents ?? []) out.line(`  ${extentText(extent)}`)
+  if (description?.extents) line("Extents", description.extents.length)
+  for (const extent of description?.extents ?? []) out.line(`  ${extentText(extent)}`)
+}
+
+function placeText({ isExtended, position, xattrSize }: InodeDescription): string {
+  return `${isExtended ? "extended" : "compact"}, at byte ${position}, ${xattrSize} bytes of xattrs behind it`
 }
 
 function layoutText({ layout, index, algorithms, lclusterSize }: InodeDescription): string {
