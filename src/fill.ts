@@ -75,7 +75,7 @@ export function* fill(engine: Engine, content: Content, page: number, want: numb
 
 /** Fills as {@link fill} does, but fails with anything that the pages from the first on need. */
 function* fillAtOnce(engine: Engine, content: Content, page: number, want: number): Operation<void> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; ) {
     const slot = (yield engine.slot) as Slot
     content.useHint(page * PAGE_SIZE)
     const planned = slot.plan(content.words, page, want)
@@ -86,12 +86,15 @@ function* fillAtOnce(engine: Engine, content: Content, page: number, want: numbe
     }
     const { needPage, needCount, errorOffset } = slot
     engine.returnSlot(slot)
+    if (planned === status.BUSY) {
+      // Not an attempt: where many wait for one page that cannot be had, each finds that out in its turn.
+      yield engine.settled
+      continue
+    }
+    attempt++
     switch (planned) {
       case status.RESIDENT:
         return
-      case status.BUSY:
-        yield engine.settled
-        break
       case status.NEED_METADATA:
         yield* fillMetadata(engine, content.metadata as Content, needPage)
         break
