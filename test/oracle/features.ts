@@ -9,13 +9,7 @@
  */
 import { parseArgs } from "node:util"
 import { isErofsError, PagePool } from "../../src/index.node.js"
-import {
-  type Expected,
-  type ListedImage,
-  mountListed,
-  readExpected,
-  readIndex,
-} from "../support/image-set.js"
+import { type ListedImage, mountListed, readExpected, readIndex } from "../support/image-set.js"
 import { compareImage, lineOf } from "./compare.js"
 import { compareHuge, isHuge } from "./huge.js"
 

@@ -70,7 +70,7 @@ try {
 }
 console.log(
   `${totals.kernelRefused} refused by Linux, ${totals.kernelWrong} things that Linux reads wrong or not at all, ` +
-    `${totals.mkfsWrong} files that mkfs made wrong`,
+    `${totals.mkfsWrong} files or images that mkfs made wrong`,
 )
 console.log(`${totals.images} images, ${totals.differences} differences, ${totals.refused} refused by mkfs`)
 process.exitCode = totals.differences > 0 ? 1 : 0
@@ -148,7 +148,9 @@ async function check(made: Made): Promise<string[]> {
   try {
     const devices = made.devices.map((file) => bufferSource(readFileSync(file)))
     const image = await pool.mount(bufferSource(readFileSync(made.file)), { devices })
-    const seen = kernelTree(made)
+    const shown = kernelTree(made)
+    if (shown === "unreadable") return checkUnreadable(image, made)
+    const seen = shown === "refused" ? undefined : shown
     const bad = [...(seen ?? [])].filter(([, { sha256 }]) => sha256 === UNREADABLE).map(([path]) => path)
     if (bad.length > 0) return checkBad(image, made, bad)
     const lines = [
@@ -183,25 +185,36 @@ function checkBad(image: Image, { tree }: Made, bad: readonly string[]): string[
   return lines
 }
 
-/** What Linux shows; undefined if it refuses the image. */
-function kernelTree(made: Made): Map<string, Expected> | undefined {
+/** What Linux shows, if it mounts the image and can walk it. */
+function kernelTree(made: Made): Map<string, Expected> | "refused" | "unreadable" {
   let mount: ReturnType<typeof mountKernel>
   try {
     mount = mountKernel(made.file, made.devices)
   } catch {
     totals.kernelRefused++
-    return undefined
+    return "refused"
   }
   try {
     return describeTree(mount.path)
-  } catch (error) {
-    if (!mayMisreadTails(made)) throw error
-    // Directories are fragments too.
-    totals.kernelWrong++
-    return undefined
+  } catch {
+    return "unreadable"
   } finally {
     mount.close()
   }
+}
+
+/** An image that Linux cannot walk: mkfs made it wrong if it is damaged here too, or else Linux misreads it. */
+function checkUnreadable(image: Image, made: Made): string[] {
+  try {
+    for (const entry of image.walkSync("/")) image.statSync(entry)
+  } catch (error) {
+    if (!isErofsError(error, "EUCLEAN")) throw error
+    totals.mkfsWrong++
+    return []
+  }
+  totals.kernelWrong++
+  // Directories are fragments too.
+  return mayMisreadTails(made) ? compareContent(image, made, undefined) : ["Linux cannot walk the tree"]
 }
 
 /**
