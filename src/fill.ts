@@ -78,7 +78,7 @@ export function* fill(engine: Engine, content: Content, page: number, want: numb
 function* fillAtOnce(engine: Engine, content: Content, page: number, want: number): Operation<void> {
   // Pages of a table that is gone through from front to back are progress, however many they are.
   let farthest = -1
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; ) {
     const slot = (yield engine.slot) as Slot
     content.useHint(page * PAGE_SIZE)
     const planned = slot.plan(content.description, page, want)
@@ -89,12 +89,15 @@ function* fillAtOnce(engine: Engine, content: Content, page: number, want: numbe
     }
     const { needPage, needCount, errorOffset } = slot
     engine.returnSlot(slot)
+    if (planned === status.BUSY) {
+      // Not an attempt: where many wait for one page that cannot be had, each finds that out in its turn.
+      yield engine.settled
+      continue
+    }
+    attempt++
     switch (planned) {
       case status.RESIDENT:
         return
-      case status.BUSY:
-        yield engine.settled
-        break
       case status.NEED_METADATA:
         if (needPage > farthest) attempt = 0
         farthest = Math.max(farthest, needPage)

@@ -125,7 +125,7 @@ export class Inodes {
    * above 2^53 - 1 bytes.
    */
   *contentOf(node: Node): Operation<Content> {
-    return node.content ?? (yield* this.#open(node, 0))
+    return node.content ?? (yield* this.#open(node, 0, true))
   }
 
   /** Does something with a node's content and holds the node meanwhile. */
@@ -220,11 +220,11 @@ export class Inodes {
     if (!isRegular(node.inode.mode)) {
       throw corrupted("packed inode or metabox is no regular file", { nid: nidToBigInt(nid) })
     }
-    return yield* this.#open(node, flags)
+    return yield* this.#open(node, flags, false)
   }
 
-  /** Reads what the mapper must know and makes the content. */
-  *#open(node: Node, flags: number): Operation<Content> {
+  /** Reads what the mapper must know and makes the content. `mayShare`: its pages with files of the same fingerprint. */
+  *#open(node: Node, flags: number, mayShare: boolean): Operation<Content> {
     const { inode } = node
     if (inode.size > Number.MAX_SAFE_INTEGER) {
       throw new ErofsError("EOVERFLOW", "file is too large to be read here", { nid: nidToBigInt(inode.nid) })
@@ -238,7 +238,8 @@ export class Inodes {
     if (isPacked && header?.isWholeFragment) {
       throw corrupted("fragment inside the packed inode", { nid: nidToBigInt(inode.nid) })
     }
-    const isShareable = flags === 0 && inode.xattrSize > 0 && isRegular(inode.mode) && inode.size > 0
+    // To look up the fingerprint of the metabox would need the metabox.
+    const isShareable = mayShare && inode.xattrSize > 0 && isRegular(inode.mode) && inode.size > 0
     node.fingerprint = isShareable ? yield* this.#findFingerprint(node) : undefined
     // Somebody else may have opened it while bytes were being fetched.
     if (node.content) return node.content

@@ -175,20 +175,21 @@ export class Arena {
     this.#call("dispose", () => view.dispose())
   }
 
-  /** What was handed out once must come again, from an empty pool too. */
+  /**
+   * What was handed out once must not come differently again, from an empty pool too. It may not come at all: how much
+   * of a damaged extent is decoded depends on what else is wanted of it.
+   */
   #askAgain(image: Image, answers: readonly Answer[]): void {
     if (this.#canShare) return
     this.#pool.drop()
     for (const { target, position, length, digest } of answers) {
       const bytes = new Uint8Array(length)
-      try {
+      const count = this.#call("read again", () => {
         using file = image.openSync({ nid: target })
-        const count = file.readSync(bytes, position)
-        if (digestOf(bytes.subarray(0, count)) !== digest) {
-          this.#find(`nid ${target} at ${position}, ${length} bytes: other bytes when read again`)
-        }
-      } catch (error) {
-        this.#find(`nid ${target} at ${position}, ${length} bytes: read once, then ${String(error)}`)
+        return file.readSync(bytes, position)
+      })
+      if (count !== undefined && digestOf(bytes.subarray(0, count)) !== digest) {
+        this.#find(`nid ${target} at ${position}, ${length} bytes: other bytes when read again`)
       }
     }
   }

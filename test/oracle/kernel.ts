@@ -113,8 +113,19 @@ function describeEntry(path: Buffer, stat: ReturnType<typeof statOf>): Expected 
   }
   if (entry.type === "char" || entry.type === "block") entry.rdev = deviceParts(stat.rdev)
   if (entry.type === "symlink") entry.target = decodeName(readlinkSync(path, { encoding: "buffer" }))
-  if (entry.type === "file") entry.sha256 = createHash("sha256").update(readFileSync(path)).digest("hex")
+  if (entry.type === "file") entry.sha256 = digestOf(path)
   return entry
+}
+
+/** What stands for the digest of a file that Linux shows and fails to read. */
+export const UNREADABLE = "unreadable"
+
+function digestOf(path: Buffer): string {
+  try {
+    return createHash("sha256").update(readFileSync(path)).digest("hex")
+  } catch {
+    return UNREADABLE
+  }
 }
 
 function statOf(path: Buffer) {
@@ -148,7 +159,7 @@ function readXattrs(root: string): Map<string, Record<string, string>> {
   for (const line of stdout.toString("latin1").split("\n")) {
     if (line.startsWith("# file: ")) {
       current = {}
-      all.set(unquote(line.slice("# file: ".length)).replace(/^\.(?=\/|$)/, ""), current)
+      all.set(pathOf(unquote(line.slice("# file: ".length))), current)
       continue
     }
     const equals = line.indexOf("=")
@@ -158,6 +169,11 @@ function readXattrs(root: string): Map<string, Record<string, string>> {
     current[decodeName(Buffer.from(name, "latin1"))] = value.replace(/^0s/, "")
   }
   return all
+}
+
+/** A path as getfattr shows it, from the folder's own name "." on. */
+function pathOf(shown: string): string {
+  return shown === "." ? "" : `/${shown.replace(/^\.\//, "")}`
 }
 
 /** Undoes the octal escapes of getfattr. */

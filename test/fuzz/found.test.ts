@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+/** What damaged images once brought about, each in its smallest form. */
+import { fileURLToPath } from "node:url"
+import { beforeAll, expect, it } from "vitest"
+import { bufferSource, type Image, isErofsError, PagePool } from "../../src/index.node.js"
+import { readIndex } from "../support/image-set.js"
+import { fixChecksum } from "./checksum.js"
+import { type Field, type Subject, subjectOf } from "./structures.js"
+
+const FOLDER = fileURLToPath(new URL("../fixtures/images/", import.meta.url))
+const subjects = new Map<string, Subject>()
+
+beforeAll(async () => {
+  for (const listed of readIndex(FOLDER)) {
+    if (/^(layer1|lz4-all-fragments|lz4-dedupe-fragments|share-new-metabox)$/.test(listed.name)) {
+      subjects.set(listed.name, await subjectOf(FOLDER, listed))
+    }
+  }
+})
+
+function subject(name: string): Subject {
+  const found = subjects.get(name)
+  if (!found) throw new Error(`no image ${name}`)
+  return found
+}
+
+/** The first field of a kind. */
+function fieldOf({ fields }: Subject, kind: string): Field {
+  const found = [...fields.values()].flat().find((field) => field.kind === kind)
+  if (!found) throw new Error(`no field ${kind}`)
+  return found
+}
+
+/** The image with one field set. */
+function changed(from: Subject, { at, width }: Field, value: bigint): Uint8Array<ArrayBuffer> {
+  const bytes = from.bytes.slice()
+  for (let i = 0; i < width; i++) bytes[at + i] = Number((value >> BigInt(8 * i)) & 0xffn)
+  fixChecksum(bytes)
+  return bytes
+}
+
+async function mounted(bytes: Uint8Array, use: (image: Image) => unknown): Promise<void> {
+  await using pool = await PagePool.create({ bytes: 4 << 20, shared: false })
+  await use(await pool.mount(bufferSource(bytes)))
+}
+
+function codeOf(call: () => unknown): string | undefined {
+  try {
+    call()
+    return undefined
+  } catch (error) {
+    return isErofsError(error) ? error.code : String(error)
+  }
+}
+
+it("a directory of 2^32 bytes is given up after 64 blocks that are not there", async () => {
+  const from = subject("layer1")
+  await mounted(changed(from, fieldOf(from, "directory inode i_size"), 2n ** 32n - 1n), (image) => {
+    const errors: unknown[] = []
+    const found = [...image.walkSync("/", { onError: (error) => errors.push(error) })]
+    expect(found.length).toBeGreaterThan(0)
+    expect(errors.length).toBeGreaterThan(0)
+    expect(errors.length).toBeLessThanOrEqual(64)
+  })
+})
+
+it("a page is read though the image ends before what would be read ahead", async () => {
+  const { bytes } = subject("layer1")
+  await mounted(bytes, async (good) => {
+    const extents = good.describeSync("/bin/tool", { extents: true }).extents ?? []
+    const cut = (extents[0]?.offset ?? 0) + 4096
+    const page = good.readFileSync("/bin/tool").subarray(0, 4096)
+    expect(extents[0]).toMatchObject({ kind: "raw", position: 0 })
+    await mounted(bytes.slice(0, cut), (image) => {
+      using file = image.openSync("/bin/tool")
+      const read = new Uint8Array(4096)
+      expect(file.readSync(read, 0)).toBe(4096)
+      expect(Buffer.compare(read, page)).toBe(0)
+      expect(codeOf(() => file.readSync(read, 4096))).toBe("EIO")
+    })
+  })
+})
+
+it("a page is read though the fragment behind it is not there", async () => {
+  const { bytes } = subject("lz4-dedupe-fragments")
+  await mounted(bytes, async (good) => {
+    const [entry] = [...good.walkSync("/")].filter((one) => {
+      const extents = good.describeSync(one, { extents: true }).extents ?? []
+      return extents.length > 1 && extents[0]?.kind === "plain" && extents.at(-1)?.kind === "fragment"
+    })
+    if (!entry) throw new Error("no such file")
+    const extents = good.describeSync(entry, { extents: true }).extents ?? []
+    const page = good.readFileSync(entry).subarray(0, 4096)
+    // The packed inode's data lies behind that of the files.
+    const cut = Math.max(...extents.map(({ kind, offset = 0 }) => (kind === "plain" ? offset + 4096 : 0)))
+    await mounted(bytes.slice(0, cut), (image) => {
+      using file = image.openSync({ nid: entry.nid })
+      const read = new Uint8Array(4096)
+      expect(file.readSync(read, 0)).toBe(4096)
+      expect(Buffer.compare(read, page)).toBe(0)
+    })
+  })
+})
+
+it("an entry that leads into a metabox is damage where there is none", async () => {
+  const from = subject("layer1")
+  const entries = [...(from.fields.get("dirent") ?? [])].filter(
+    ({ kind, width }) => kind === "dirent nid" && width === 8,
+  )
+  // The first two are "." and "..".
+  const at = entries[2]?.at ?? 0
+  await mounted(changed(from, { kind: "", at: at + 7, width: 1, nid: undefined }, 0x80n), (image) => {
+    expect(codeOf(() => [...image.walkSync("/")])).toBe("EUCLEAN")
+    expect(codeOf(() => image.statSync({ nid: 1n << 63n }))).toBe("EUCLEAN")
+  })
+})
+
+it("a metabox with attributes does not look for its fingerprint in itself", async () => {
+  const from = subject("share-new-metabox")
+  const inode = [...(from.fields.get("special inode") ?? [])].filter(({ kind }) =>
+    kind.endsWith("i_xattr_icount"),
+  )
+  for (const field of inode) {
+    await using pool = await PagePool.create({ bytes: 4 << 20 })
+    expect([undefined, "EUCLEAN"]).toContain(
+      codeOf(() => pool.mountSync(bufferSource(changed(from, field, 256n)))),
+    )
+  }
+  expect(inode).toHaveLength(2)
+})
+
+it("many readers of one damaged page learn that it is damaged", async () => {
+  const from = subject("lz4-all-fragments")
+  const bytes = from.bytes.slice()
+  for (const { kind, at, length } of from.data) {
+    if (kind === "compressed") bytes.fill(0xff, at, at + length)
+  }
+  await mounted(bytes, async (image) => {
+    const files = [...image.walkSync("/")].filter((entry) => entry.isFile() && entry.stats.size > 0n)
+    const reads = Array.from({ length: 12 }, () => files.map((entry) => image.readFile(entry))).flat()
+    const outcomes = await Promise.allSettled(reads)
+    const failed = outcomes.filter((outcome) => outcome.status === "rejected")
+    expect(failed.length).toBeGreaterThan(100)
+    expect(new Set(failed.map(({ reason }) => (isErofsError(reason) ? reason.code : reason)))).toEqual(
+      new Set(["EUCLEAN"]),
+    )
+  })
+})
