@@ -227,7 +227,8 @@ describe.each(fixtures.images.map(({ name }) => name))("%s", (name) => {
       for (const [question, later, now] of questionsOf(path, entry.type, Object.keys(entry.xattrs))) {
         const answer = now(image)
         pool.drop()
-        expect([question, await later(image)]).toEqual([question, answer])
+        // As bytes: comparing large arrays element by element takes seconds.
+        expect([question, serialize(await later(image)).equals(serialize(answer))]).toEqual([question, true])
       }
       const stats = image.lstatSync(path, { bigint: true })
       expect({
