@@ -98,16 +98,15 @@ export class Image {
     target: Target,
     options: "utf8" | ReadFileOptions = {},
   ): Promise<string | Uint8Array<ArrayBuffer>> {
-    const { encoding, signal } = readFileOptions(options)
-    return this.#run("readFile", target, this.#readFile(target, encoding), signal)
+    const { signal } = options as ReadFileOptions
+    return this.#run("readFile", target, this.#readFile(target, options), signal)
   }
 
   /** Like {@link readFile}, at once. */
   readFileSync(target: Target, options: "utf8" | (ReadFileOptions & { encoding: "utf8" })): string
   readFileSync(target: Target, options?: ReadFileOptions & { encoding?: null }): Uint8Array<ArrayBuffer>
   readFileSync(target: Target, options: "utf8" | ReadFileOptions = {}): string | Uint8Array<ArrayBuffer> {
-    const { encoding } = readFileOptions(options)
-    return this.#runSync("readFile", target, this.#readFile(target, encoding))
+    return this.#runSync("readFile", target, this.#readFile(target, options))
   }
 
   /** What an inode says; symlinks are followed. Throws EOVERFLOW for numbers beyond 2^53 unless asked for bigint. */
@@ -357,7 +356,8 @@ export class Image {
     }
   }
 
-  *#readFile(target: Target, encoding: "utf8" | null): Operation<string | Uint8Array<ArrayBuffer>> {
+  *#readFile(target: Target, options: "utf8" | ReadFileOptions): Operation<string | Uint8Array<ArrayBuffer>> {
+    const isText = isTextWanted(options)
     const node = yield* this.#find(target, true)
     requireRegular(node)
     const { engine, inodes } = this.#filesystem
@@ -368,7 +368,7 @@ export class Image {
       yield* copyBytes(engine, content, whole, 0, content.size, readAhead)
       return whole
     })
-    return encoding === "utf8" ? new TextDecoder().decode(bytes) : bytes
+    return isText ? new TextDecoder().decode(bytes) : bytes
   }
 
   *#stat(target: Target, follow: boolean, options: StatOptions): Operation<Stats | BigIntStats | undefined> {
@@ -532,16 +532,13 @@ function isBufferEncoding(encoding: string | undefined): boolean {
   throw new ErofsError("ENOTSUP", `encoding '${encoding}' is not supported`)
 }
 
-function readFileOptions(options: "utf8" | ReadFileOptions): {
-  encoding: "utf8" | null
-  signal?: AbortSignal
-} {
+/** Whether readFile shall answer text. */
+function isTextWanted(options: "utf8" | ReadFileOptions): boolean {
   const all: ReadFileOptions = typeof options === "string" ? { encoding: options } : options
   checkOptions(all, ["encoding", "signal"])
-  if (all.encoding != null && all.encoding !== "utf8") {
-    throw new ErofsError("ENOTSUP", `encoding '${all.encoding}' is not supported`)
-  }
-  return { encoding: all.encoding ?? null, ...(all.signal && { signal: all.signal }) }
+  if (all.encoding == null) return false
+  if (all.encoding === "utf8") return true
+  throw new ErofsError("ENOTSUP", `encoding '${all.encoding}' is not supported`)
 }
 
 /** Room for a whole file; ENOMEM where the platform has none. The size is the image's claim. */

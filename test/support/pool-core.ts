@@ -169,7 +169,12 @@ export class PoolCore {
   }
 
   /** Plans, reads and finishes; the status of the plan or of the end. */
-  fill(description: ContentDescription, page: number, want = 1, device: Device = patternDevice): number {
+  fill(
+    description: Partial<ContentDescription>,
+    page: number,
+    want = 1,
+    device: Device = patternDevice,
+  ): number {
     const planned = this.plan(description, page, want)
     if (planned !== 0) return planned
     this.fetch(device)

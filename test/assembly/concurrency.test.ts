@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+/** Several instances on one memory: in one thread, and in two at once. */
+import { Worker } from "node:worker_threads"
+import { describe, expect, it } from "vitest"
+import { NO_FRAME, OK } from "../../src/status.js"
+import {
+  type Build,
+  describeContent,
+  flat,
+  moduleOf,
+  PAGE,
+  PoolCore,
+  patternPage,
+} from "../support/pool-core.js"
+
+const BUILDS: Build[] = ["shared", "debug"]
+
+describe.each(BUILDS)("a second instance of the %s build on a live pool", (build) => {
+  it("disturbs nothing, and both see the same pages", () => {
+    const first = PoolCore.create(build, { frames: 128, workers: 2 })
+    const a = first.openSpace("a", 50 * PAGE)
+    expect(first.fill(flat(a, 50, 0), 0, 16)).toBe(OK)
+    const pinned = first.pin(a, 3)
+    const before = { bytes: first.bytes.slice(), statistics: first.statistics() }
+
+    const second = first.join()
+    // Joining takes a number under the lock and changes nothing else.
+    const different: number[] = []
+    const after = first.bytes.slice()
+    for (let i = 0; i < after.length; i += PAGE) {
+      if (Buffer.compare(after.subarray(i, i + PAGE), before.bytes.subarray(i, i + PAGE)) !== 0)
+        different.push(i)
+    }
+    expect(different.filter((at) => at !== 0x10000 && at !== first.core.exchangeAt(first.worker))).toEqual([])
+    expect(second.statistics()).toEqual(before.statistics)
+    expect(second.worker).not.toBe(first.worker)
+
+    expect(second.openSpace("a", 50 * PAGE)).toBe(a)
+    for (let n = 0; n < 16; n++) expect(second.read(a, n)).toEqual(patternPage(0, n))
+    expect(second.pin(a, 3)).toBe(pinned)
+    expect(second.fill(flat(a, 50, 0), 16, 8)).toBe(OK)
+    for (let n = 16; n < 24; n++) expect(first.read(a, n)).toEqual(patternPage(0, n))
+    // A pin of one holds against a drop by the other.
+    expect(first.core.dropPages(0)).toBe(23)
+    first.core.release(pinned, 1)
+    expect(first.core.dropPages(0)).toBe(0)
+    second.core.release(pinned, 1)
+    expect(first.core.dropPages(0)).toBe(1)
+    expect(second.statistics()).toMatchObject({ framesUsed: 0, framesPinned: 0 })
+  })
+})
+
+describe.each(BUILDS)("two threads on the %s build", (build) => {
+  it("read, fill, take over, abort and drop at random, and see right pages only", {
+    timeout: 30_000,
+  }, async () => {
+    const pool = PoolCore.create(build, { frames: 160, spaces: 64, workers: 3 })
+    const filePages = 120
+    const spaces = [0, 1, 2].map((file) => pool.openSpace(`file ${file}`, filePages * PAGE))
+    const contents = spaces.map((space) => describeContent(flat(space, filePages, 0)))
+    const results = await Promise.all(
+      [1, 2].map(
+        (seed) =>
+          new Promise<{ reads: number; fills: number; drops: number; wrong: number; answers: object }>(
+            (resolve, reject) => {
+              const workerData = {
+                module: moduleOf(build),
+                memory: pool.memory,
+                ...{ spaces, contents, filePages, seed, milliseconds: 1200, slots: 3 },
+              }
+              const worker = new Worker(new URL("../support/pool-worker.js", import.meta.url), { workerData })
+              worker.once("message", resolve)
+              worker.once("error", reject)
+            },
+          ),
+      ),
+    )
+    for (const { reads, fills, wrong, answers } of results) {
+      expect(wrong).toBe(0)
+      expect(reads).toBeGreaterThan(0)
+      expect(fills).toBeGreaterThan(0)
+      const known = [0, 10, 11, NO_FRAME].map(String)
+      expect(Object.keys(answers).filter((answer) => !known.includes(answer))).toEqual([])
+    }
+    // Everything was given back.
+    const { framesUsed, framesPinned, pagesFilled, pagesReclaimed } = pool.statistics()
+    expect(framesPinned).toBe(0)
+    expect(pagesFilled - pagesReclaimed).toBe(framesUsed)
+    expect(pool.core.dropPages(0)).toBe(framesUsed)
+    expect(pool.statistics()).toMatchObject({ framesUsed: 0, spaces: 3 })
+  })
+})
