@@ -32,7 +32,7 @@ const FULL_INDEX_GAP = 16
 const COMPACT_INDEX_GAP = 8
 const MAX_NARROW_LCLUSTER_BITS = 12
 /** Inodes that are kept though nobody uses them. */
-const KEPT_INODES = 4096
+const KEPT_INODES = 1024
 
 /** An inode in use: what it says, its content once somebody asked for it, and who holds it. */
 export interface Node {
