@@ -4,12 +4,12 @@ import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { directory, file } from "../support/build-image.js"
 import { cli, fixturePath, imageFile, output, scratch } from "../support/cli.js"
-import { type Fixture, fixtures } from "../support/flat-image.js"
+import { type Fixture, fixtures, readText } from "../support/flat-image.js"
 
 const devicesOf = ({ extra }: Fixture): string[] => extra.flatMap((file) => ["--device", fixturePath(file)])
 
 describe.each(fixtures.images)("manifest of $name", (fixture: Fixture) => {
-  const expected = readFileSync(fixturePath(fixture.manifest), "utf8")
+  const expected = readText(fixture.manifest)
   // An oracle may have read several images that look the same.
   const { oracle } = JSON.parse(expected) as { oracle: string }
 

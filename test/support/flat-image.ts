@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto"
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { gunzipSync } from "node:zlib"
 import { parseChunkFormat } from "../../src/format/chunk.js"
 import { deviceIdMask } from "../../src/format/device.js"
@@ -75,9 +75,15 @@ export function readFixture(file: string): Uint8Array {
   return new Uint8Array(readFileSync(new URL(file, FIXTURES)))
 }
 
+/** A text of the fixtures; `NAME.json` also finds NAME.json.gz. */
+export function readText(file: string): string {
+  const isPacked = file.endsWith(".gz") || !existsSync(new URL(file, FIXTURES))
+  const bytes = readFileSync(new URL(isPacked && !file.endsWith(".gz") ? `${file}.gz` : file, FIXTURES))
+  return (isPacked ? gunzipSync(bytes) : bytes).toString()
+}
+
 function readJson<T>(file: string): T {
-  const bytes = readFileSync(new URL(file, FIXTURES))
-  return JSON.parse((file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString()) as T
+  return JSON.parse(readText(file)) as T
 }
 
 /** Images whose metadata the parsers can reach alone: it is not compressed, in no metabox, and begins at byte 0. */
@@ -95,6 +101,9 @@ const FLAT = [
 ]
 
 const index = readJson<{ images: Fixture[]; heads: Fixture[] }>("index.json")
+
+/** All images. */
+export const allFixtures: readonly Fixture[] = index.images
 
 /** The flat images, and the beginnings of others. */
 export const fixtures = { ...index, images: index.images.filter(({ name }) => FLAT.includes(name)) }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto"
 import { bufferSource, type Image, type MountOptions, PagePool, type PoolOptions } from "../../src/index.js"
-import { fixtures, type ManifestEntry, readFixture, readManifest } from "./flat-image.js"
+import { allFixtures, type ManifestEntry, readFixture, readManifest } from "./flat-image.js"
 
 /** A pool with one image of the fixtures in it. */
 export async function openFixture(
@@ -14,7 +14,7 @@ export async function openFixture(
 
 /** Mounts an image of the fixtures. */
 export function mountFixture(pool: PagePool, name: string, options: MountOptions = {}): Image {
-  const fixture = fixtures.images.find((image) => image.name === name)
+  const fixture = allFixtures.find((image) => image.name === name)
   if (!fixture) throw new Error(`no fixture ${name}`)
   const devices = fixture.extra.map((file) => bufferSource(readFixture(file)))
   return pool.mountSync(bufferSource(readFixture(fixture.file)), { devices, ...options })
@@ -22,7 +22,7 @@ export function mountFixture(pool: PagePool, name: string, options: MountOptions
 
 /** What Linux sees in an image of the fixtures. */
 export function manifestOf(name: string): Record<string, ManifestEntry> {
-  return readManifest(fixtures.images.find((image) => image.name === name)?.manifest as string)
+  return readManifest(allFixtures.find((image) => image.name === name)?.manifest as string)
 }
 
 /** The digest that manifests give. */
