@@ -7,7 +7,8 @@ import { isAsyncSource, isSyncSource, type Source } from "./source.js"
  * Closing it closes the other one. Throws EINVAL if the part does not lie within the source.
  */
 export function offsetSource(source: Source, offset: number, length = source.size - offset): Source {
-  if (!Number.isSafeInteger(offset) || offset < 0 || length < 0 || offset + length > source.size) {
+  const isWhole = Number.isSafeInteger(offset) && Number.isSafeInteger(length)
+  if (!isWhole || offset < 0 || length < 0 || offset + length > source.size) {
     throw new ErofsError("EINVAL", `bytes ${offset} to ${offset + length} are not within the source`)
   }
   const cut = (target: Uint8Array, at: number): Uint8Array => target.subarray(0, Math.max(0, length - at))

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/** The public face: nothing is exported by accident, nothing disappears by accident. */
+import { readFileSync } from "node:fs"
+import { expect, it } from "vitest"
+import * as everywhere from "../src/index.js"
+import * as node from "../src/index.node.js"
+
+/** Names that an index exports as types only; they leave no trace at run time. */
+function typesOf(file: string): string[] {
+  const text = readFileSync(new URL(`../src/${file}`, import.meta.url), "utf8")
+  const names: string[] = []
+  for (const [, isType, list] of text.matchAll(/export (type )?\{([^}]*)\}/g)) {
+    for (const item of (list as string)
+      .split(",")
+      .map((part) => part.trim())
+      .filter(Boolean)) {
+      if (isType) names.push(item)
+      else if (item.startsWith("type ")) names.push(item.slice(5))
+    }
+  }
+  return names.sort()
+}
+
+it("values for every runtime", () => {
+  expect(Object.keys(everywhere).sort()).toMatchInlineSnapshot(`
+    [
+      "ErofsError",
+      "PagePool",
+      "bufferSource",
+      "compatNames",
+      "decodeName",
+      "encodeName",
+      "incompatNames",
+      "init",
+      "isErofsError",
+      "offsetSource",
+    ]
+  `)
+})
+
+it("values for Node, Deno and Bun", () => {
+  expect(
+    Object.keys(node)
+      .filter((name) => !(name in everywhere))
+      .sort(),
+  ).toMatchInlineSnapshot(`
+    [
+      "openFile",
+      "openFileSync",
+    ]
+  `)
+})
+
+it("types", () => {
+  expect(typesOf("index.ts")).toMatchInlineSnapshot(`
+    [
+      "Abortable",
+      "AlgorithmConfig",
+      "AsyncSource",
+      "BigIntStats",
+      "Device",
+      "Dirent",
+      "ErrorCode",
+      "ErrorDetails",
+      "ExtentDescription",
+      "FollowOptions",
+      "Image",
+      "InitOptions",
+      "InodeDescription",
+      "ListxattrOptions",
+      "MappedView",
+      "MountOptions",
+      "OpenFile",
+      "PoolOptions",
+      "PoolStats",
+      "ReadFileOptions",
+      "ReaddirOptions",
+      "Sharing",
+      "Source",
+      "SourceBase",
+      "StatFs",
+      "StatOptions",
+      "Stats",
+      "Superblock",
+      "SyncSource",
+      "Target",
+      "Variant",
+      "WalkEntry",
+      "WalkOptions",
+    ]
+  `)
+  expect(typesOf("index.node.ts")).toMatchInlineSnapshot(`
+    [
+      "FileSource",
+      "FileSourceOptions",
+    ]
+  `)
+})
