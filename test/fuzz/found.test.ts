@@ -149,3 +149,26 @@ it("many readers of one damaged page learn that it is damaged", async () => {
   const codes = outcomes.map((one) => (one.status === "rejected" ? String(one.reason?.code) : "data"))
   expect(new Set(codes)).toEqual(new Set(["EUCLEAN"]))
 })
+
+it("a record of encoded extents that begins before the one in front of it is damage", async () => {
+  const { bytes } = subject("share-new-metabox")
+  await mounted(bytes, async (good) => {
+    const packed = { nid: BigInt(good.superblock.packedNid) }
+    const { position, isExtended, index, extents = [] } = good.describeSync(packed, { extents: true })
+    expect(index).toBe("extents-16")
+    expect(extents.length).toBeGreaterThan(4)
+    const header = position + (isExtended ? 64 : 32)
+    const table = Math.ceil((header + 8) / 16) * 16
+    const damaged = bytes.slice()
+    new DataView(damaged.buffer).setUint32(table + 16 * 3 + 12, (extents[1]?.position ?? 0) + 1, true)
+    fixChecksum(damaged)
+    await mounted(damaged, (image) => {
+      using file = image.openSync(packed)
+      const { position: third = 0, length = 0 } = extents[3] ?? {}
+      expect(length).toBeGreaterThan(12_288)
+      const inside = Math.ceil(third / 4096) * 4096 + 4096
+      expect(codeOf(() => file.readSync(new Uint8Array(10), inside))).toBe("EUCLEAN")
+      expect(codeOf(() => file.readSync(new Uint8Array(10), 0))).toBe(undefined)
+    })
+  })
+})
