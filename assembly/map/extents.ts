@@ -125,6 +125,12 @@ function mapSorted(slot: Slot, at: u64, extent: Extent): i32 {
   const address = (load<u32>(record, 4) as u64) | ((load<u32>(record, 8) as u64) << 32)
   extent.logical = startOf(slot, index)
   if (end <= extent.logical || at >= end) return EXTENT_ORDER
+  if (index > 0) {
+    // Records that are out of order would give a byte one answer or another, by the way it was come to.
+    const before = startOf(slot, index - 1)
+    if (before == u64.MAX_VALUE) return slot.answer
+    if (before >= extent.logical) return EXTENT_ORDER
+  }
   return interpret(slot, word, address, low == count, end - extent.logical, extent)
 }
 

@@ -2,7 +2,7 @@
 /** What damaged images once brought about, each in its smallest form. */
 import { fileURLToPath } from "node:url"
 import { beforeAll, expect, it } from "vitest"
-import { bufferSource, type Image, isErofsError, PagePool } from "../../src/index.node.js"
+import { type AsyncSource, bufferSource, type Image, isErofsError, PagePool } from "../../src/index.node.js"
 import { readIndex } from "../support/image-set.js"
 import { fixChecksum } from "./checksum.js"
 import { type Field, type Subject, subjectOf } from "./structures.js"
@@ -135,14 +135,42 @@ it("many readers of one damaged page learn that it is damaged", async () => {
   for (const { kind, at, length } of from.data) {
     if (kind === "compressed") bytes.fill(0xff, at, at + length)
   }
-  await mounted(bytes, async (image) => {
-    const files = [...image.walkSync("/")].filter((entry) => entry.isFile() && entry.stats.size > 0n)
-    const reads = Array.from({ length: 12 }, () => files.map((entry) => image.readFile(entry))).flat()
-    const outcomes = await Promise.allSettled(reads)
-    const failed = outcomes.filter((outcome) => outcome.status === "rejected")
-    expect(failed.length).toBeGreaterThan(100)
-    expect(new Set(failed.map(({ reason }) => (isErofsError(reason) ? reason.code : reason)))).toEqual(
-      new Set(["EUCLEAN"]),
-    )
+  const now = bufferSource(bytes)
+  const source: AsyncSource = {
+    size: now.size,
+    async read(target, offset) {
+      await new Promise(setImmediate)
+      return now.readSync(target, offset)
+    },
+  }
+  await using pool = await PagePool.create({ bytes: 4 << 20, shared: false })
+  const image = await pool.mount(source)
+  const outcomes = await Promise.allSettled(Array.from({ length: 300 }, () => image.readFile("/text-16k")))
+  const codes = outcomes.map((one) => (one.status === "rejected" ? String(one.reason?.code) : "data"))
+  expect(new Set(codes)).toEqual(new Set(["EUCLEAN"]))
+})
+
+it("a record of encoded extents that begins before the one in front of it is damage", async () => {
+  const { bytes } = subject("share-new-metabox")
+  await mounted(bytes, async (good) => {
+    const packed = { nid: BigInt(good.superblock.packedNid) }
+    const { position, isExtended, index, extents = [] } = good.describeSync(packed, { extents: true })
+    expect(index).toBe("extents-16")
+    expect(extents.length).toBeGreaterThan(4)
+    const header = position + (isExtended ? 64 : 32)
+    const table = Math.ceil((header + 8) / 16) * 16
+    const damaged = bytes.slice()
+    new DataView(damaged.buffer).setUint32(table + 16 * 3 + 12, (extents[1]?.position ?? 0) + 1, true)
+    fixChecksum(damaged)
+    await mounted(damaged, (image) => {
+      using file = image.openSync(packed)
+      const { position: third = 0, length = 0 } = extents[3] ?? {}
+      expect(length).toBeGreaterThan(12_288)
+      const inside = Math.ceil(third / 4096) * 4096 + 4096
+      expect(() => file.readSync(new Uint8Array(10), inside)).toThrow(
+        "EUCLEAN: encoded extents are out of order",
+      )
+      expect(codeOf(() => file.readSync(new Uint8Array(10), 0))).toBe(undefined)
+    })
   })
 })
