@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** An image answers as node:fs does: codes, syscalls, paths; and both forms of every operation give the same. */
-import { serialize } from "node:v8"
 import { describe, expect, it } from "vitest"
 import { bufferSource, ErofsError, encodeName, type Image, PagePool, type Target } from "../src/index.js"
 import { fixtures, readFixture } from "./support/flat-image.js"
@@ -227,8 +226,8 @@ describe.each(fixtures.images.map(({ name }) => name))("%s", (name) => {
       for (const [question, later, now] of questionsOf(path, entry.type, Object.keys(entry.xattrs))) {
         const answer = now(image)
         pool.drop()
-        // As bytes: comparing large arrays element by element takes seconds.
-        expect([question, serialize(await later(image)).equals(serialize(answer))]).toEqual([question, true])
+        // As text: comparing large arrays element by element takes seconds.
+        expect([question, textOf(await later(image)) === textOf(answer)]).toEqual([question, true])
       }
       const stats = image.lstatSync(path, { bigint: true })
       expect({
@@ -399,3 +398,11 @@ describe("mounting", () => {
     expect(image.devices).toHaveLength(1)
   })
 })
+
+/** An answer as text: bytes in hex, bigints as digits. */
+function textOf(answer: unknown): string {
+  return JSON.stringify(answer, (_key, value: unknown) => {
+    if (typeof value === "bigint") return `${value}n`
+    return value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value
+  })
+}
