@@ -5,7 +5,7 @@ import type { Devices } from "./devices.js"
 import { Directories } from "./directory.js"
 import { driveAsync, driveSync, type Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
-import { ErofsError, withDetails } from "./errors.js"
+import { ErofsError, isErofsError, withDetails } from "./errors.js"
 import type { AlgorithmConfig } from "./format/compression.js"
 import type { Superblock } from "./format/superblock.js"
 import { Inodes, type Node } from "./inodes.js"
@@ -127,6 +127,16 @@ export class Filesystem {
     if (!this.#isOpen) throw new ErofsError("EBADF", "the image is closed")
   }
 
+  /** The value of the fingerprint's attribute. Damaged attributes cost a file its sharing, not its data. */
+  *#readFingerprint(node: Node, name: Uint8Array): Operation<Uint8Array | undefined> {
+    try {
+      return yield* this.xattrs.get(node, name)
+    } catch (error) {
+      if (isErofsError(error, "EUCLEAN") || isErofsError(error, "ENOTSUP")) return undefined
+      throw error
+    }
+  }
+
   /** The fingerprint that a regular file shares under; undefined: it shares with nobody. */
   *#findFingerprint(node: Node): Operation<Uint8Array | undefined> {
     if (this.engine.sharing === "none" || node.inode.xattrSize === 0) return undefined
@@ -134,7 +144,7 @@ export class Filesystem {
     const named = yield* this.xattrs.fingerprintName()
     const name = named ?? fingerprintName
     if (!name) return undefined
-    const value = yield* this.xattrs.get(node, name)
+    const value = yield* this.#readFingerprint(node, name)
     if (!value || value.length === 0) return undefined
     return value.length <= (named ? superblock.blockSize : MAX_NAMED_FINGERPRINT) ? value : undefined
   }

@@ -2,7 +2,7 @@
 
 import { describeInode, type InodeDescription } from "./describe.js"
 import type { Operation } from "./drive.js"
-import { ErofsError, withDetails } from "./errors.js"
+import { ErofsError, type ErrorCode, withDetails } from "./errors.js"
 import { OpenFile } from "./file.js"
 import type { Filesystem } from "./filesystem.js"
 import { copyBytes, ReadAhead } from "./fill.js"
@@ -49,6 +49,8 @@ export interface ListxattrOptions extends FollowOptions {
 }
 
 const FOLLOW = ["followSymlinks", "signal"]
+/** What `exists` answers false to: paths that lead to nothing. */
+const NOT_THERE: readonly ErrorCode[] = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "EINVAL"]
 const SLASH_BYTE = Uint8Array.of(0x2f)
 
 /**
@@ -389,7 +391,7 @@ export class Image {
       yield* this.#find(target, true)
       return true
     } catch (error) {
-      if (isMissing(error) || (error instanceof ErofsError && error.code === "ELOOP")) return false
+      if (error instanceof ErofsError && NOT_THERE.includes(error.code)) return false
       throw error
     }
   }

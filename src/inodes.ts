@@ -313,7 +313,8 @@ function describe(
 
 function describeFlat(d: core.ContentDescription, inode: Inode, superblock: Superblock): void {
   d.layout = core.LAYOUT_FLAT
-  d.start = (inode.startBlock ?? 0) * superblock.blockSize
+  // What lies beyond 2^53 lies beyond every source, and adding to it must not wrap in the core.
+  d.start = Math.min((inode.startBlock ?? 0) * superblock.blockSize, Number.MAX_SAFE_INTEGER)
   d.tail = inode.bodyEnd
   if (inode.startBlock === undefined) d.flags |= core.CONTENT_HOLE
   if (inode.layout === LAYOUT_FLAT_INLINE) d.flags |= core.CONTENT_INLINE_TAIL

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from "vitest"
 import { Content } from "../src/content.js"
-import { Core, LAYOUT_EXTENTS, LAYOUT_FLAT, TAG_DEVICE, TAG_INODE } from "../src/core.js"
+import { ContentDescription, Core, LAYOUT_EXTENTS, LAYOUT_FLAT, TAG_DEVICE, TAG_INODE } from "../src/core.js"
 import { Devices } from "../src/devices.js"
 import { driveSync } from "../src/drive.js"
 import { Engine } from "../src/engine.js"
@@ -30,27 +30,28 @@ async function tableOf(extents: number, claimed = extents, first = 2 ** 33, leng
   }
   const devices = new Devices(source, [], () => {})
   const device = new Content(
-    {
+    described({
       space: engine.openSpace(TAG_DEVICE, 1, Uint8Array.of(0), tableBytes),
       layout: LAYOUT_FLAT,
       size: tableBytes,
       blockBits: 12,
       mount: 1,
-    },
-    { devices },
+    }),
+    { devices, nid: undefined, metadata: undefined, packed: undefined },
   )
   const size = claimed * CLUSTER
   const file = new Content(
-    {
-      ...{
-        space: engine.openSpace(TAG_INODE, 1, Uint8Array.of(1), size),
-        layout: LAYOUT_EXTENTS,
-        size,
-        mount: 1,
-      },
-      ...{ blockBits: 12, clusterBits: 12, advise: 1, recordSize: 4 },
-    },
-    { devices, nid: 5n, metadata: device },
+    described({
+      space: engine.openSpace(TAG_INODE, 1, Uint8Array.of(1), size),
+      layout: LAYOUT_EXTENTS,
+      size,
+      mount: 1,
+      blockBits: 12,
+      clusterBits: 12,
+      advise: 1,
+      recordSize: 4,
+    }),
+    { devices, nid: 5n, metadata: device, packed: undefined },
   )
   return { engine, file }
 }
@@ -107,3 +108,8 @@ describe("read-ahead", () => {
     ]).toEqual([true, false, false, false, true])
   })
 })
+
+/** A description whose other fields are 0. */
+function described(fields: Partial<ContentDescription>): ContentDescription {
+  return Object.assign(new ContentDescription(), fields)
+}

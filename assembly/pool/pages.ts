@@ -10,13 +10,15 @@ import { loadShared, storeShared } from "./lock"
 import { countPage, uncountPage } from "./spaces"
 
 const NEXT_OFFSET: usize = offsetof<FrameRecord>("next")
+/** Pages that many bits apart are spread over the buckets. */
+const STRIDE_BITS: u64 = 9
 /** A chain longer than this is one that is being changed: give up. */
 const CHAIN_LIMIT: u32 = 1 << 16
 
-/** Address of the bucket of a page. Neighbouring pages fall into neighbouring buckets. */
+/** Address of the bucket of a page. Neighbours fall into neighbouring buckets; pages a power of two apart do not share one. */
 function bucketOf(space: u32, page: u64): usize {
   const c = control()
-  const hash = (page as u32) + ((page >> 32) as u32) * 0x85ebca6b + space * 0x9e3779b1
+  const hash = (page as u32) + ((page >> STRIDE_BITS) as u32) * 0x85ebca6b + space * 0x9e3779b1
   return c.buckets + (((hash & c.bucketMask) as usize) << 2)
 }
 

@@ -24,11 +24,15 @@ class Mapper {
   readonly pool: PoolCore
   readonly metaSpace: number
   readonly metaSize: number
-  #description: Omit<ContentDescription, "space" | "mount" | "metaSpace" | "metaSize">
+  #description: Partial<Omit<ContentDescription, "space" | "mount" | "metaSpace" | "metaSize">> & {
+    size: number
+  }
 
   constructor(
     metadata: Uint8Array,
-    description: Omit<ContentDescription, "space" | "mount" | "metaSpace" | "metaSize">,
+    description: Partial<Omit<ContentDescription, "space" | "mount" | "metaSpace" | "metaSize">> & {
+      size: number
+    },
     build: Build = "debug",
   ) {
     const pages = Math.ceil(metadata.length / PAGE)
