@@ -22,6 +22,7 @@ export type { OpenFile } from "./file.js"
 export type { AlgorithmConfig } from "./format/compression.js"
 export { compatNames, incompatNames } from "./format/features.js"
 export { decodeName, encodeName } from "./format/names.js"
+export { nidToBigInt } from "./format/nid.js"
 export type { Superblock } from "./format/superblock.js"
 export type {
   FollowOptions,

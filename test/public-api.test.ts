@@ -33,6 +33,7 @@ it("values for every runtime", () => {
       "incompatNames",
       "init",
       "isErofsError",
+      "nidToBigInt",
       "offsetSource",
     ]
   `)
