@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest"
 import { bufferSource, type Image, PagePool } from "../src/index.js"
 import { readFixture } from "./support/flat-image.js"
-import { filesOf, manifestOf, mountFixture, sha256 } from "./support/open.js"
+import { filesOf, manifestOf, mountFixture, openFixture, sha256 } from "./support/open.js"
 
 const old = manifestOf("share-old-plain")
 const young = manifestOf("share-new-plain")
@@ -154,4 +154,19 @@ describe("a fingerprint", () => {
       "EINVAL: domain",
     )
   })
+})
+
+it("damaged attributes cost a file its sharing, not its data", async () => {
+  const bytes = readFixture("share-old-plain.erofs").slice()
+  const good = await openFixture("share-old-plain")
+  const path = filesOf(good.manifest)[0] as string
+  const { position, isExtended } = good.image.describeSync(path)
+  // More shared attributes than the body has room for.
+  bytes[position + (isExtended ? 64 : 32) + 4] = 255
+  const image = await good.pool.mount(bufferSource(bytes), { ignoreChecksum: true })
+  expect(() => image.listxattrSync(path)).toThrow(expect.objectContaining({ code: "EUCLEAN" }))
+  expect(sha256(image.readFileSync(path))).toBe(good.manifest[path]?.sha256)
+  expect(image.describeSync(path).fingerprint).toBeUndefined()
+  expect(good.image.describeSync(path).fingerprint).toBeDefined()
+  expect(image.existsSync(`/${"x".repeat(256)}`)).toBe(false)
 })
