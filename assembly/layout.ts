@@ -150,6 +150,7 @@ export const SPACE_KEY_INLINE: u32 = SPACE_RECORD_SIZE - SPACE_KEY_OFFSET
  *   48   workspace: mount | space                 which extent the workspace holds decoded; mount 0 = none
  *   56   workspace: logical (u64) | address (u64)
  *   72   workspace: length | algorithm | device | decoded
+ *   88   workspace: flags | extent                bytes of the whole extent
  */
 @unmanaged
 export class WorkerRecord {
@@ -168,6 +169,8 @@ export class WorkerRecord {
   workspaceAlgorithm: u32
   workspaceDevice: u32
   workspaceDecoded: u32
+  workspaceFlags: u32
+  workspaceExtent: u32
 }
 
 export const EXCHANGE_OFFSET: u32 = PAGE_SIZE

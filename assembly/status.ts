@@ -72,3 +72,5 @@ export const PCLUSTER_TOO_LONG: i32 = 61
 export const ALGORITHM_UNKNOWN: i32 = 62
 /** One page is made of more extents than a fill can hold. */
 export const PAGE_TOO_SCATTERED: i32 = 63
+/** A table of encoded extents of 4 bytes that would take too long to add up. */
+export const TABLE_TOO_LONG: i32 = 64

@@ -39,4 +39,5 @@ export const FAILURES: Readonly<Record<number, readonly [code: ErrorCode, reason
   61: ["ENOTSUP", "pcluster of more than 1 MiB"],
   62: ["ENOTSUP", "unknown compression algorithm"],
   63: ["ENOTSUP", "page made of too many extents"],
+  64: ["ENOTSUP", "table of more than 2^26 encoded extents of 4 bytes"],
 }

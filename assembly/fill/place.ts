@@ -63,6 +63,8 @@ function isInWorkspace(slot: Slot, extent: Extent, worker: WorkerRecord): bool {
     worker.workspaceLength == extent.encodedLength &&
     worker.workspaceAlgorithm == extent.algorithm &&
     worker.workspaceDevice == extent.device &&
+    worker.workspaceFlags == extent.flags &&
+    worker.workspaceExtent == (extent.length as u32) &&
     worker.workspaceDecoded >= extent.wanted
   )
 }
@@ -77,6 +79,8 @@ function rememberWorkspace(slot: Slot, extent: Extent, worker: WorkerRecord): vo
   worker.workspaceAlgorithm = extent.algorithm
   worker.workspaceDevice = extent.device
   worker.workspaceDecoded = extent.wanted
+  worker.workspaceFlags = extent.flags
+  worker.workspaceExtent = extent.length as u32
 }
 
 /**

@@ -31,7 +31,16 @@ import {
   STAGING_OFFSET,
   STAGING_SIZE,
 } from "../slot"
-import { BUSY, NEED_METADATA, NEED_PACKED, NO_FRAME, OK, PAGE_TOO_SCATTERED, RESIDENT } from "../status"
+import {
+  BUSY,
+  EXTENT_ORDER,
+  NEED_METADATA,
+  NEED_PACKED,
+  NO_FRAME,
+  OK,
+  PAGE_TOO_SCATTERED,
+  RESIDENT,
+} from "../status"
 import { addressInRun, contiguousBytes, runEnd, runFrame, setRunFrame } from "./run"
 
 /** A run is at most this share (a power of two) of the pool. */
@@ -120,6 +129,8 @@ function gatherExtents(slot: Slot): i32 {
     slot.errorOffset = slot.coverEnd
     return status
   }
+  // Whoever wants one page gets it alone, with nothing that might not be had.
+  if (slot.want == 1) return OK
   const goal = min<u64>(alignUp(slot.coverEnd, PAGE_SIZE), slot.size)
   while (slot.coverEnd < goal) {
     const status = addExtent(slot, goal, goal, false)
@@ -140,6 +151,8 @@ function addExtent(slot: Slot, until: u64, cutAt: u64, isNeeded: bool): i32 {
   let status = mapExtent(slot, at, extent)
   if (status) return status
   if (isWhole(extent)) {
+    // Extents follow each other. One that reached back would overwrite what the one before it brought.
+    if (slot.extentUsed && extent.logical != at) return EXTENT_ORDER
     extent.wanted = min<u64>(extent.length, cutAt - extent.logical) as u32
   } else {
     const skipped = at - extent.logical

@@ -20,7 +20,15 @@ import {
   PCLUSTER_LIMIT,
   Slot,
 } from "../slot"
-import { ADDRESS_TOO_HIGH, EXTENT_ORDER, OK, PCLUSTER_TOO_LONG, PLAIN_TOO_SHORT } from "../status"
+import {
+  ADDRESS_TOO_HIGH,
+  EXTENT_ORDER,
+  METADATA_OUTSIDE,
+  OK,
+  PCLUSTER_TOO_LONG,
+  PLAIN_TOO_SHORT,
+  TABLE_TOO_LONG,
+} from "../status"
 import { metadataAt } from "./metadata"
 import { setDecoder, setFragment } from "./pcluster"
 import { ADVISE_FRAGMENT, ADVISE_INTERLACED } from "./record"
@@ -28,6 +36,12 @@ import { ADVISE_FRAGMENT, ADVISE_INTERLACED } from "./record"
 const LENGTH_MASK: u32 = (1 << 21) - 1
 const PARTIAL_BIT: u32 = 1 << 27
 const FORMAT_SHIFT: u32 = 28
+/** Bytes in front of records of 4 bytes: the first address. */
+const SUM_HEAD: u64 = 8
+/** Records of 4 bytes that are added up at the most; a metabox can claim more of them than it has bytes. */
+const SUM_LIMIT: u64 = 1 << 26
+/** Addresses that TypeScript can hold exactly; no source is longer. */
+const ADDRESS_BITS: u64 = 53
 const ADDRESS_BLOCK_BITS: u64 = 48
 
 /** The whole extent that holds byte `at` of a file with encoded extents (a hole before the first is cut there). */
@@ -56,7 +70,7 @@ function mapEqual(slot: Slot, at: u64, extent: Extent): i32 {
     const status = sumBefore(slot, index)
     if (status) return status
     address = slot.hintAddress
-    const record = metadataAt(slot, slot.index + 8 + (index << 2), 4)
+    const record = metadataAt(slot, slot.index + SUM_HEAD + (index << 2), 4)
     if (!record) return slot.answer
     word = load<u32>(record)
     if (isLast && slot.advise & ADVISE_FRAGMENT) address = 0
@@ -69,6 +83,8 @@ function mapEqual(slot: Slot, at: u64, extent: Extent): i32 {
  * sum of the lengths before. Goes on from the hint when that is not behind `index`; extent 0 is no hint.
  */
 function sumBefore(slot: Slot, index: u64): i32 {
+  if (slot.index + SUM_HEAD + (index << 2) >= slot.metaSize) return METADATA_OUTSIDE
+  if (index > SUM_LIMIT) return TABLE_TOO_LONG
   if (slot.hintExtent > index || slot.hintExtent == 0) {
     const first = metadataAt(slot, slot.index, 8)
     if (!first) return slot.answer
@@ -76,10 +92,11 @@ function sumBefore(slot: Slot, index: u64): i32 {
     slot.hintAddress = load<u64>(first)
   }
   while (slot.hintExtent < index) {
-    const record = metadataAt(slot, slot.index + 8 + (slot.hintExtent << 2), 4)
+    const record = metadataAt(slot, slot.index + SUM_HEAD + (slot.hintExtent << 2), 4)
     if (!record) return slot.answer
     slot.hintAddress += load<u32>(record) & LENGTH_MASK
     slot.hintExtent += 1
+    if (slot.hintAddress >> ADDRESS_BITS) return ADDRESS_TOO_HIGH
   }
   return OK
 }
@@ -88,8 +105,11 @@ function sumBefore(slot: Slot, index: u64): i32 {
 function startOf(slot: Slot, index: u64): u64 {
   const record = metadataAt(slot, slot.index + index * slot.recordSize, slot.recordSize)
   if (!record) return u64.MAX_VALUE
-  const start = load<u32>(record, 12) as u64
-  return slot.recordSize == 32 ? start | ((load<u32>(record, 16) as u64) << 32) : start
+  const low = load<u32>(record, 12) as u64
+  const start = slot.recordSize == 32 ? low | ((load<u32>(record, 16) as u64) << 32) : low
+  // A start that looks like "not there" is one beyond every file.
+  if (start == u64.MAX_VALUE) slot.answer = EXTENT_ORDER
+  return start
 }
 
 /** Records of 16 and 32 bytes: binary search for the last one that begins at or before `at`. */

@@ -75,11 +75,11 @@ export function mapIndexed(slot: Slot, at: u64, extent: Extent): i32 {
     if (status) return status
     isHead = slot.recordType != TYPE_NONHEAD
   }
-  return finishExtent(slot, lcluster, extent)
+  return finishExtent(slot, lcluster, at, extent)
 }
 
 /** Fills in the extent whose head is `lcluster`, whose record is in the slot. */
-function finishExtent(slot: Slot, lcluster: u64, extent: Extent): i32 {
+function finishExtent(slot: Slot, lcluster: u64, at: u64, extent: Extent): i32 {
   const type = slot.recordType
   const block = slot.recordBlock
   extent.logical = (lcluster << slot.clusterBits) + slot.recordOffset
@@ -110,6 +110,8 @@ function finishExtent(slot: Slot, lcluster: u64, extent: Extent): i32 {
     if (next < total) end = min(end, (next << slot.clusterBits) + slot.recordOffset)
   }
   if (end <= extent.logical) return EMPTY_EXTENT
+  // Records can contradict each other: the distance back may lead to a head whose extent ends before.
+  if (end <= at) return LOOKBACK
   const length = end - extent.logical
 
   // The extent that ends with the file may lie elsewhere.

@@ -13,6 +13,8 @@ const CHUNK = 1
 const FULL = 2
 const COMPACT = 3
 const EXTENTS = 4
+const LOOKBACK = 42
+const EXTENT_ORDER = 46
 const FRAGMENT = 5
 const BIG = 0x06
 const NARROW = 0x01
@@ -575,5 +577,43 @@ describe("damage", () => {
     const mapper = new Mapper(table, { layout: FULL, size, blockBits: 12, clusterBits: 12, index: 0 })
     expect(FAILURES[mapper.status(size - 1)]).toEqual(["ENOTSUP", "extent of more than 12 MiB"])
     expect(FAILURES[mapper.status(4096)]?.[0]).toBe("EUCLEAN")
+  })
+})
+
+describe("tables that contradict themselves", () => {
+  /** Encoded extents of 32 bytes with the given logical starts, each stored as it is in 4096 bytes. */
+  const sorted = (starts: bigint[], size: number) => {
+    const view = new DataView(new ArrayBuffer(starts.length * 32))
+    for (const [i, start] of starts.entries()) {
+      view.setUint32(i * 32, 4096, true)
+      view.setUint32(i * 32 + 4, (i + 1) * 4096, true)
+      view.setBigUint64(i * 32 + 12, start, true)
+    }
+    return new Mapper(at(64, new Uint8Array(view.buffer)), {
+      ...{ layout: EXTENTS, size, blockBits: 12, clusterBits: 12, index: 64, advise: 7, recordSize: 32 },
+      extentCount: starts.length,
+    })
+  }
+
+  it("a start of all ones is damage, not a record that is still to be read", () => {
+    const mapper = sorted([0n, 2n ** 64n - 1n, 8192n], 12288)
+    expect(mapper.status(4096)).toBe(EXTENT_ORDER)
+  })
+
+  it("a head whose extent ends before the byte that leads to it is damage", () => {
+    // Heads in lclusters 0 to 4; lcluster 5 leads back over all of them.
+    const view = new DataView(new ArrayBuffer(6 * 8))
+    for (let i = 0; i < 5; i++) {
+      view.setUint16(i * 8, 1, true)
+      view.setUint32(i * 8 + 4, i + 1, true)
+    }
+    view.setUint16(5 * 8, 2, true)
+    view.setUint16(5 * 8 + 4, 5, true)
+    view.setUint16(5 * 8 + 6, 1, true)
+    const mapper = new Mapper(at(64, new Uint8Array(view.buffer)), {
+      ...{ layout: FULL, size: 6 * 4096, blockBits: 12, clusterBits: 12, index: 64 },
+    })
+    expect(mapper.at(4 * 4096)).toMatchObject({ logical: 4 * 4096 })
+    expect(mapper.status(5 * 4096)).toBe(LOOKBACK)
   })
 })
