@@ -20,6 +20,7 @@ import {
 import { mapExtent } from "./map/map"
 import { releaseMetadata } from "./map/metadata"
 import { acquirePages, copyPages, releasePages } from "./pool/access"
+import { dropRange as drop } from "./pool/drop"
 import { freeAllFrames } from "./pool/frames"
 import { internSpace } from "./pool/intern"
 import { lock, unlock } from "./pool/lock"
@@ -85,7 +86,7 @@ export function joinPool(): usize {
   return isFree ? workerAddress(number) : 0
 }
 
-/** A number that no other mount on this pool has or had. */
+/** A number for a mount, or for a file among those that share a space, that no other on this pool has or had. */
 export function nextMount(): u32 {
   lock()
   const g = guarded()
@@ -132,6 +133,11 @@ export function copy(worker: usize, space: u32, position: f64, length: u32, targ
 /** The page that the last copy() missed. */
 export function missingPage(worker: usize): f64 {
   return changetype<WorkerRecord>(worker).missingPage as f64
+}
+
+/** See dropRange() of pool/drop.ts. */
+export function dropRange(space: u32, from: f64, to: f64, reader: u32): u32 {
+  return drop(space, from as u64, to as u64, reader)
 }
 
 // Filling. The content's description has been written to the head of the slot.

@@ -97,7 +97,7 @@ export const CONTROL_MAGIC: u32 = 0x464f5245
  *
  *   0    state | space       state: see pool/frames.ts; space: whose page is in it, 0 = none
  *   8    page (u64)          number of that page
- *   16   next | -            next frame of the same hash chain, + 1; 0 = end
+ *   16   next | reader       next frame of the same hash chain, + 1; 0 = end. reader: the file that brought the page in
  *   24   -
  */
 @unmanaged
@@ -106,6 +106,7 @@ export class FrameRecord {
   space: u32
   page: u64
   next: u32
+  reader: u32
 }
 
 export const FRAME_RECORD_BITS: u32 = 5

@@ -50,14 +50,15 @@ export const REQUEST_STEAL: u32 = 1 << 0
  *   96    algorithms | available | inlineSize | recordSize
  *   112   deviceMask | mount
  *   120   hintExtent (u64) | hintAddress (u64)     extents of 4 bytes: address of extent hintExtent
- *   136   page (u64) | want | request              the request
- *   152   needPage (u64) | needCount | rangeCount  answers of the plan
- *   168   errorOffset (u64) | failedRange | worker
- *   184   extentUsed | stagingUsed | runLength | isContiguous
- *   200   runPage (u64) | coverStart (u64) | coverEnd (u64)
- *   224   cursorPage (u64) | cursorFrame | answer  metadata page that the mapper holds, frame + 1
- *   240   recordType | recordOffset | recordBlock | recordBack
- *   256   recordForward | recordBlocks | recordPartial     one lcluster record, see map/lcluster.ts
+ *   136   reader | want                         reader: which of the files that share the space asks, 0 = the only one
+ *   144   page (u64) | request | needCount      with want: the request
+ *   160   needPage (u64) | rangeCount | failedRange   answers of the plan
+ *   176   errorOffset (u64) | worker | extentUsed
+ *   192   stagingUsed | runLength | isContiguous | answer
+ *   208   runPage (u64) | coverStart (u64) | coverEnd (u64)
+ *   232   cursorPage (u64) | cursorFrame        metadata page that the mapper holds, frame + 1
+ *   244   recordType | recordOffset | recordBlock | recordBack
+ *   260   recordForward | recordBlocks | recordPartial     one lcluster record, see map/lcluster.ts
  *
  *   EXTENTS_OFFSET   EXTENT_TABLE_LENGTH Extent records
  *   RANGES_OFFSET    RANGE_TABLE_LENGTH Range records
@@ -90,28 +91,29 @@ export class Slot {
   mount: u32
   hintExtent: u64
   hintAddress: u64
+  reader: u32
   // The request.
-  page: u64
   want: u32
+  page: u64
   request: u32
   // Answers of the plan, and its state.
-  needPage: u64
   needCount: u32
+  needPage: u64
   rangeCount: u32
-  errorOffset: u64
   failedRange: u32
+  errorOffset: u64
   worker: u32
   extentUsed: u32
   stagingUsed: u32
   runLength: u32
   isContiguous: u32
+  answer: i32
   runPage: u64
   coverStart: u64
   coverEnd: u64
   // The mapper's state.
   cursorPage: u64
   cursorFrame: u32
-  answer: i32
   recordType: u32
   recordOffset: u32
   recordBlock: u32
@@ -122,7 +124,7 @@ export class Slot {
 }
 
 /** Bytes of the record that describe the content. */
-export const CONTENT_SIZE: u32 = 136
+export const CONTENT_SIZE: u32 = 140
 export const EXTENTS_OFFSET: u32 = 512
 export const EXTENT_SIZE: u32 = offsetof<Extent>()
 export const RANGES_OFFSET: u32 = EXTENTS_OFFSET + EXTENT_TABLE_LENGTH * EXTENT_SIZE

@@ -50,6 +50,7 @@ interface CoreExports {
   extentField(slot: number, field: number): number
   failRange(slot: number, range: number): void
   dropPages(space: number): number
+  dropRange(space: number, from: number, to: number, reader: number): number
   dropMount(mount: number): number
   statistics(worker: number): void
   xxh32(address: number, length: number, seed: number): number
@@ -155,7 +156,7 @@ export class Core {
     return new Slot(this, this.#exports, this.#worker, address, number === 0)
   }
 
-  /** A number for a mount that no other has or had. */
+  /** A number for a mount, or for a file among those that share a space, that no other has or had. */
   nextMount(): number {
     return this.#exports.nextMount()
   }
@@ -209,6 +210,14 @@ export class Core {
   /** Drops the unpinned pages of a space, of all spaces for 0. Answers how many. */
   dropPages(space: number): number {
     return this.#exports.dropPages(space)
+  }
+
+  /**
+   * Drops the unpinned pages of a space from page `from` to before `to`; only those that a reader brought in if it is
+   * not 0. Answers how many.
+   */
+  dropRange(space: number, from: number, to: number, reader: number): number {
+    return this.#exports.dropRange(space, from, to, reader)
   }
 
   /** Drops the unpinned pages that only this mount can use. Answers how many. */
@@ -381,6 +390,8 @@ export class ContentDescription {
   /** Encoded extents of 4 bytes: up to which extent addresses have been summed up, and its address. */
   hintExtent = 0
   hintAddress = 0
+  /** Which of the files that share the address space this is; 0 = the only one. Told by the pages it brings in. */
+  reader = 0
 }
 
 /** LAYOUT_ and CONTENT_ numbers of assembly/slot.ts. */
@@ -398,7 +409,7 @@ export const CONTENT_CHUNK_48BIT = 16
 export const CONTENT_IS_PACKED = 32
 
 /** Words of a description. */
-export const CONTENT_WORDS = 34
+export const CONTENT_WORDS = 35
 const HINT_WORD = 30
 
 /** Writes a description into the head of a slot, in 32-bit words; 64-bit fields take two, low part first. */
@@ -427,6 +438,7 @@ export function writeDescription(words: Uint32Array, d: ContentDescription): voi
   words[29] = d.mount
   writeWide(words, HINT_WORD, d.hintExtent)
   writeWide(words, HINT_WORD + 2, d.hintAddress)
+  words[34] = d.reader
 }
 
 /** Storing takes a number modulo 2^32 and drops its fraction. */

@@ -243,11 +243,12 @@ export class Inodes {
     node.fingerprint = isShareable ? yield* this.#findFingerprint(node) : undefined
     // Somebody else may have opened it while bytes were being fetched.
     if (node.content) return node.content
-    const { superblock, devices, mount } = this.#env
+    const { engine, superblock, devices, mount } = this.#env
     const description = describe(inode, header, superblock)
     description.flags |= flags
     description.mount = mount
     description.space = this.#openSpace(node)
+    if (node.fingerprint) description.reader = engine.core.nextMount()
     node.content = new Content(description, { devices, nid: nidToBigInt(inode.nid), metadata, packed })
     return node.content
   }

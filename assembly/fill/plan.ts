@@ -271,7 +271,9 @@ function enterPages(slot: Slot): void {
       // finds its frame out of the index and gives it back.
       removePage(there as u32)
     }
-    insertPage(runFrame(slot, (page - slot.runPage) as u32), slot.space, page)
+    const frame = runFrame(slot, (page - slot.runPage) as u32)
+    insertPage(frame, slot.space, page)
+    frameRecord(frame).reader = slot.reader
   }
 }
 

@@ -31,6 +31,7 @@ export interface RawCore {
   extentField(slot: number, field: number): number
   failRange(slot: number, range: number): void
   dropPages(space: number): number
+  dropRange(space: number, from: number, to: number, reader: number): number
   dropMount(mount: number): number
   statistics(worker: number): void
   xxh32(address: number, length: number, seed: number): number
