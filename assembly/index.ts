@@ -19,7 +19,7 @@ import {
 } from "./layout"
 import { mapExtent } from "./map/map"
 import { releaseMetadata } from "./map/metadata"
-import { acquirePages, copyPages, releasePages } from "./pool/access"
+import { acquirePages, copyPages, firstMissing as firstMissingPage, releasePages } from "./pool/access"
 import { dropRange as drop } from "./pool/drop"
 import { freeAllFrames } from "./pool/frames"
 import { internSpace } from "./pool/intern"
@@ -128,6 +128,11 @@ export function release(address: usize, count: u32): void {
 /** See copyPages() of pool/access.ts. */
 export function copy(worker: usize, space: u32, position: f64, length: u32, target: usize): bool {
   return copyPages(changetype<WorkerRecord>(worker), space, position as u64, length, target)
+}
+
+/** See firstMissing() of pool/access.ts. */
+export function firstMissing(space: u32, from: f64, to: f64): f64 {
+  return firstMissingPage(space, from as u64, to as u64) as f64
 }
 
 /** The page that the last copy() missed. */

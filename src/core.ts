@@ -41,6 +41,7 @@ interface CoreExports {
   release(address: number, count: number): void
   copy(worker: number, space: number, position: number, length: number, target: number): number
   missingPage(worker: number): number
+  firstMissing(space: number, from: number, to: number): number
   planFill(worker: number, slot: number, page: number, want: number, request: number): number
   finishFill(slot: number): number
   abortFill(slot: number): void
@@ -205,6 +206,11 @@ export class Core {
   /** The first page that the last {@link peek} missed. */
   get missingPage(): number {
     return this.#exports.missingPage(this.#worker)
+  }
+
+  /** The first page from `from` to before `to` that is neither in the pool nor on its way; `to` if there is none. */
+  firstMissing(space: number, from: number, to: number): number {
+    return this.#exports.firstMissing(space, from, to)
   }
 
   /** Drops the unpinned pages of a space, of all spaces for 0. Answers how many. */

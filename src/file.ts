@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { type Advice, type AdviseOptions, follow } from "./advice.js"
 import type { Content } from "./content.js"
 import { PAGE_SIZE } from "./core.js"
 import type { Operation } from "./drive.js"
@@ -89,7 +90,8 @@ export class OpenFile {
     const { inodes } = this.#filesystem
     const node = inodes.hold(this.#node)
     const release = () => inodes.unhold(node)
-    return new MappedView(this.#filesystem, this.#content, this.path, from, bytes, release)
+    const readAhead = this.#readAhead.another()
+    return new MappedView(this.#filesystem, this.#content, this.path, from, bytes, readAhead, release)
   }
 
   /**
@@ -121,6 +123,21 @@ export class OpenFile {
       },
       { highWaterMark: 0 },
     )
+  }
+
+  /**
+   * Tells how the file will be read, as posix_fadvise() does; see {@link Advice}. Views made from the file later
+   * follow its advice too. Throws EINVAL for an unknown advice; for "willneed" what reading the range would throw.
+   */
+  async advise(advice: Advice, options: AdviseOptions = {}): Promise<void> {
+    this.#checked("fadvise", 0)
+    await this.#filesystem.run("fadvise", this.path, this.#follow(advice, options), options.signal)
+  }
+
+  /** Like {@link advise}, at once. Throws ENOTSUP if bytes must be fetched from an asynchronous source. */
+  adviseSync(advice: Advice, options: AdviseOptions = {}): void {
+    this.#checked("fadvise", 0)
+    this.#filesystem.runSync("fadvise", this.path, this.#follow(advice, options))
   }
 
   /** What the inode says. Throws EOVERFLOW for numbers beyond 2^53: `{ bigint: true }` gives those. */
@@ -167,6 +184,10 @@ export class OpenFile {
     const end = Math.ceil((position + length) / PAGE_SIZE)
     const isUse = this.#readAhead.note(Math.floor(position / PAGE_SIZE), end)
     return copyResident(this.#filesystem.engine, this.#content, into, position, length, isUse)
+  }
+
+  #follow(advice: Advice, options: AdviseOptions): Operation<void> {
+    return follow(this.#filesystem.engine, this.#content, this.#readAhead, advice, options)
   }
 
   #readRest(into: Uint8Array, position: number, done: number, length: number): Operation<void> {

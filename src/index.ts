@@ -14,6 +14,7 @@
  *
  * @module
  */
+export type { Advice, AdviseOptions } from "./advice.js"
 export type { ExtentDescription, InodeDescription } from "./describe.js"
 export type { Device } from "./devices.js"
 export type { Sharing } from "./engine.js"

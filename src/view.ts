@@ -4,7 +4,7 @@ import { PAGE_BITS, PAGE_SIZE } from "./core.js"
 import type { Operation } from "./drive.js"
 import { ErofsError } from "./errors.js"
 import type { Filesystem, Holder } from "./filesystem.js"
-import { failure, fill, ReadAhead } from "./fill.js"
+import { failure, fill, type ReadAhead } from "./fill.js"
 import { type Abortable, checkOptions } from "./options.js"
 import { TOO_SMALL } from "./status.js"
 
@@ -34,7 +34,7 @@ export class MappedView implements Holder {
   readonly #content: Content
   readonly #release: () => void
   readonly #firstPage: number
-  readonly #readAhead = new ReadAhead()
+  readonly #readAhead: ReadAhead
   /** Addresses of pinned pages, 0 = not pinned; by groups, as a view may be much longer than what is touched. */
   /** All groups, once there are several. */
   #groups: Map<number, Uint32Array> | undefined
@@ -49,6 +49,7 @@ export class MappedView implements Holder {
     path: string,
     position: number,
     length: number,
+    readAhead: ReadAhead,
     release: () => void,
   ) {
     this.#filesystem = filesystem
@@ -57,6 +58,7 @@ export class MappedView implements Holder {
     this.position = position
     this.length = length
     this.#firstPage = position / PAGE_SIZE
+    this.#readAhead = readAhead
     this.#release = release
     filesystem.holders.add(this)
   }
@@ -226,7 +228,8 @@ export class MappedView implements Holder {
     const limit = Math.min(count, GROUP_MASK + 1 - at)
     while (free < limit && group[at + free] === 0) free++
     const { core } = this.#filesystem.engine
-    const address = core.acquire(this.#content.space, this.#firstPage + page, free, true)
+    const { makesWarmer } = this.#readAhead
+    const address = core.acquire(this.#content.space, this.#firstPage + page, free, makesWarmer)
     if (address === 0) return 0
     for (let i = core.runLength - 1; i >= 0; i--) group[at + i] = address + i * PAGE_SIZE
     return address

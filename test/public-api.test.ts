@@ -56,6 +56,8 @@ it("types", () => {
   expect(typesOf("index.ts")).toMatchInlineSnapshot(`
     [
       "Abortable",
+      "Advice",
+      "AdviseOptions",
       "AlgorithmConfig",
       "AsyncSource",
       "BigIntStats",

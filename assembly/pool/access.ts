@@ -25,6 +25,13 @@ export function acquirePages(worker: WorkerRecord, space: u32, page: u64, count:
   return frameAddress(first)
 }
 
+/** The first page from `from` to before `to` that is not in the pool, nor on its way; `to` if there is none. */
+export function firstMissing(space: u32, from: u64, to: u64): u64 {
+  let page = from
+  while (page < to && findPage(space, page) >= 0) page++
+  return page
+}
+
 /** Unpins `count` pages from the one at `address` on. Only valid for what acquirePages() pinned. */
 export function releasePages(address: usize, count: u32): void {
   const first = frameAt(address)

@@ -22,6 +22,7 @@ export interface RawCore {
   release(address: number, count: number): void
   copy(worker: number, space: number, position: number, length: number, target: number): number
   missingPage(worker: number): number
+  firstMissing(space: number, from: number, to: number): number
   planFill(worker: number, slot: number, page: number, want: number, request: number): number
   finishFill(slot: number): number
   abortFill(slot: number): void
