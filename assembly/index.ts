@@ -6,6 +6,7 @@
 
 import { finishFill as finish } from "./fill/finish"
 import { abortFill as abort, extentOf, planFill as plan, rangeOf } from "./fill/plan"
+import { directAddress } from "./fill/run"
 import { xxh32 as hash32 } from "./hash/xxh32"
 import {
   CONTROL_MAGIC,
@@ -37,12 +38,14 @@ import {
   RANGE_ADDRESS,
   RANGE_LENGTH,
   RANGE_OFFSET,
+  REQUEST_DIRECT,
   SLOT_ERROR_OFFSET,
   SLOT_HINT_ADDRESS,
   SLOT_HINT_EXTENT,
   SLOT_NEED_COUNT,
   SLOT_NEED_PAGE,
   SLOT_RANGE_COUNT,
+  SLOT_WANT,
   Slot,
 } from "./slot"
 import { FETCH_FAILED } from "./status"
@@ -154,13 +157,19 @@ export function planFill(worker: usize, slot: usize, page: f64, want: u32, reque
   s.page = page as u64
   s.want = want
   s.request = request
-  changetype<WorkerRecord>(worker).misses += 1
+  if (!(request & REQUEST_DIRECT)) changetype<WorkerRecord>(worker).misses += 1
   return plan(s)
 }
 
 /** See finishFill() of fill/finish.ts. */
 export function finishFill(slot: usize): i32 {
   return finish(changetype<Slot>(slot))
+}
+
+/** Where the pages of a finished fill past the pool lie, from the one asked for on. */
+export function directAt(slot: usize): usize {
+  const s = changetype<Slot>(slot)
+  return directAddress(s, s.page)
 }
 
 /** See abortFill() of fill/plan.ts. */
@@ -185,6 +194,7 @@ export function slotField(slot: usize, field: u32): f64 {
   if (field == SLOT_ERROR_OFFSET) return s.errorOffset as f64
   if (field == SLOT_HINT_EXTENT) return s.hintExtent as f64
   if (field == SLOT_HINT_ADDRESS) return s.hintAddress as f64
+  if (field == SLOT_WANT) return s.want
   return s.failedRange
 }
 

@@ -36,6 +36,8 @@ export const CONTENT_IS_PACKED: u32 = 1 << 5
 
 /** Flags of a request. */
 export const REQUEST_STEAL: u32 = 1 << 0
+/** Past the pool: the run lies in the slot itself, no page enters the pool. */
+export const REQUEST_DIRECT: u32 = 1 << 1
 
 /**
  * One fill. First what the content's inode says, written by src/core.ts in one piece; then the request, what
@@ -64,6 +66,7 @@ export const REQUEST_STEAL: u32 = 1 << 0
  *   RANGES_OFFSET    RANGE_TABLE_LENGTH Range records
  *   RUN_OFFSET       RUN_LIMIT u32: the frame of each page of the run
  *   STAGING_OFFSET   STAGING_SIZE bytes: what the extents are stored as, and a margin
+ *   DIRECT_OFFSET    DIRECT_PAGES pages: the run of a fill that goes past the pool
  */
 @unmanaged
 export class Slot {
@@ -131,7 +134,10 @@ export const RANGES_OFFSET: u32 = EXTENTS_OFFSET + EXTENT_TABLE_LENGTH * EXTENT_
 export const RANGE_SIZE: u32 = offsetof<Range>()
 export const RUN_OFFSET: u32 = RANGES_OFFSET + RANGE_TABLE_LENGTH * RANGE_SIZE
 export const STAGING_OFFSET: u32 = 256 << 10
-export const SLOT_SIZE: u32 = STAGING_OFFSET + STAGING_SIZE + READ_MARGIN
+export const DIRECT_OFFSET: u32 = STAGING_OFFSET + STAGING_SIZE + READ_MARGIN
+/** Pages that one fill past the pool brings at the most. */
+export const DIRECT_PAGES: u32 = 32
+export const SLOT_SIZE: u32 = DIRECT_OFFSET + (DIRECT_PAGES << 12)
 
 /** How an extent's bytes get into the frames. */
 export const KIND_RAW: u32 = 0
@@ -196,6 +202,7 @@ export const SLOT_ERROR_OFFSET: u32 = 3
 export const SLOT_HINT_EXTENT: u32 = 4
 export const SLOT_HINT_ADDRESS: u32 = 5
 export const SLOT_FAILED_RANGE: u32 = 6
+export const SLOT_WANT: u32 = 7
 
 export const RANGE_OFFSET: u32 = 0
 export const RANGE_LENGTH: u32 = 1

@@ -19,6 +19,7 @@ export const EXTENT_KINDS = ["raw", "hole", "inline", "fragment", "plain", "comp
 /** Fill slots of a worker; number 0 is the one for synchronous fills. */
 export const SLOT_COUNT = 8
 const REQUEST_STEAL = 1
+const REQUEST_DIRECT = 2
 
 const SLOT_NEED_PAGE = 0
 const SLOT_NEED_COUNT = 1
@@ -27,6 +28,7 @@ const SLOT_ERROR_OFFSET = 3
 const SLOT_HINT_EXTENT = 4
 const SLOT_HINT_ADDRESS = 5
 const SLOT_FAILED_RANGE = 6
+const SLOT_WANT = 7
 
 interface CoreExports {
   poolBytes(frames: number, spaces: number, workers: number): number
@@ -44,6 +46,7 @@ interface CoreExports {
   firstMissing(space: number, from: number, to: number): number
   planFill(worker: number, slot: number, page: number, want: number, request: number): number
   finishFill(slot: number): number
+  directAt(slot: number): number
   abortFill(slot: number): void
   mapAt(slot: number, position: number): number
   slotField(slot: number, field: number): number
@@ -265,6 +268,18 @@ export class Slot {
     writeDescription(this.#words, content)
     const request = this.isSync ? REQUEST_STEAL : 0
     return this.#exports.planFill(this.#worker, this.#address, page, want, request)
+  }
+
+  /** Like {@link plan}, past the pool: no page enters it or leaves it. See {@link directPages} after {@link finish}. */
+  planDirect(content: ContentDescription, page: number, want: number): number {
+    writeDescription(this.#words, content)
+    return this.#exports.planFill(this.#worker, this.#address, page, want, REQUEST_DIRECT)
+  }
+
+  /** The pages that a fill past the pool brought, from the one asked for on: valid until the slot's next plan. */
+  get directPages(): Uint8Array {
+    const length = this.#field(SLOT_WANT) * PAGE_SIZE
+    return new Uint8Array(this.core.buffer, this.#exports.directAt(this.#address), length)
   }
 
   /** Maps one byte of the content described. Answers a status; see {@link extent}. */

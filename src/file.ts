@@ -5,12 +5,21 @@ import { PAGE_SIZE } from "./core.js"
 import type { Operation } from "./drive.js"
 import { ErofsError, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
-import { copyBytes, copyResident, ReadAhead } from "./fill.js"
+import { copyBytes, copyDirect, copyResident, ReadAhead } from "./fill.js"
 import { nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
 import { type Abortable, checkOptions, toPosition } from "./options.js"
 import { BigIntStats, Stats } from "./stats.js"
 import { MappedView } from "./view.js"
+
+/** How a file is read. */
+export interface ReadOptions {
+  /**
+   * Past the pool, as O_DIRECT: bytes come from the image and not from the pool, no page of the file enters the pool
+   * and none leaves it. For what is read once and not again, or must not push others out. Default false.
+   */
+  direct?: boolean
+}
 
 /** Bytes of one piece of {@link OpenFile.stream}. */
 const STREAM_PIECE = 256 << 10
@@ -45,11 +54,19 @@ export class OpenFile {
    * Reads into `into` from byte `position` of the file on. Answers how many bytes: as many as fit, fewer only at
    * the end of the file. Throws EUCLEAN or EIO, with `offset`, if any byte of them cannot be had.
    */
-  async read(into: Uint8Array, position: number | bigint = 0, options: Abortable = {}): Promise<number> {
-    checkOptions(options, ["signal"])
+  async read(
+    into: Uint8Array,
+    position: number | bigint = 0,
+    options: ReadOptions & Abortable = {},
+  ): Promise<number> {
+    checkOptions(options, ["direct", "signal"])
     options.signal?.throwIfAborted()
     const from = this.#checked("read", position)
     const length = this.#clip(into, from)
+    if (options.direct) {
+      await this.#filesystem.run("read", this.path, this.#readDirect(into, from, length), options.signal)
+      return length
+    }
     const done = this.#readResident(into, from, length)
     if (done < length) {
       const rest = this.#readRest(into, from, done, length)
@@ -59,9 +76,16 @@ export class OpenFile {
   }
 
   /** Like {@link read}, at once. Throws ENOTSUP if bytes must be fetched from an asynchronous source. */
-  readSync(into: Uint8Array, position: number | bigint = 0): number {
+  readSync(into: Uint8Array, position: number | bigint = 0, options?: ReadOptions): number {
     const from = this.#checked("read", position)
     const length = this.#clip(into, from)
+    if (options) {
+      checkOptions(options, ["direct"])
+      if (options.direct) {
+        this.#filesystem.runSync("read", this.path, this.#readDirect(into, from, length))
+        return length
+      }
+    }
     const done = this.#readResident(into, from, length)
     if (done < length) {
       this.#filesystem.runSync("read", this.path, this.#readRest(into, from, done, length))
@@ -99,11 +123,12 @@ export class OpenFile {
    * the reader's own buffers. Nothing is read ahead of the reader; cancelling it, or aborting the signal, ends it.
    */
   stream(
-    options: { start?: number; end?: number; signal?: AbortSignal } = {},
+    options: ReadOptions & Abortable & { start?: number; end?: number } = {},
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
-    checkOptions(options, ["start", "end", "signal"])
-    let at = this.#checked("read", options.start ?? 0)
-    const end = Math.min(toPosition(options.end ?? this.size, "end"), this.size)
+    const { start, end: until, ...rest } = options
+    checkOptions(rest, ["direct", "signal"])
+    let at = this.#checked("read", start ?? 0)
+    const end = Math.min(toPosition(until ?? this.size, "end"), this.size)
     return new ReadableStream(
       {
         type: "bytes",
@@ -116,7 +141,7 @@ export class OpenFile {
             request?.respond(0)
             return
           }
-          at += await this.read(piece, at, options.signal ? { signal: options.signal } : {})
+          at += await this.read(piece, at, rest)
           if (request) request.respond(piece.length)
           else controller.enqueue(piece)
         },
@@ -184,6 +209,10 @@ export class OpenFile {
     const end = Math.ceil((position + length) / PAGE_SIZE)
     const isUse = this.#readAhead.note(Math.floor(position / PAGE_SIZE), end)
     return copyResident(this.#filesystem.engine, this.#content, into, position, length, isUse)
+  }
+
+  #readDirect(into: Uint8Array, position: number, length: number): Operation<void> {
+    return copyDirect(this.#filesystem.engine, this.#content, into, position, length)
   }
 
   #follow(advice: Advice, options: AdviseOptions): Operation<void> {

@@ -65,26 +65,55 @@ class Fetch implements Need {
  * (though another worker may reclaim it at once). Throws EUCLEAN, EIO, ENOTSUP or ENOMEM if it cannot be had.
  */
 export function* fill(engine: Engine, content: Content, page: number, want: number): Operation<void> {
+  yield* fillOrUse(engine, content, page, want, undefined)
+}
+
+/**
+ * Like {@link fill}, past the pool: decodes up to `want` pages from `page` on and shows them to `use`, at least one, in
+ * memory that is theirs only during the call. Behind the end of the file the last page is zero. No page of the
+ * content enters the pool, none leaves it; metadata goes through it as ever.
+ */
+export function* usePages(
+  engine: Engine,
+  content: Content,
+  page: number,
+  want: number,
+  use: (pages: Uint8Array) => void,
+): Operation<void> {
+  yield* fillOrUse(engine, content, page, want, use)
+}
+
+/** What becomes of the pages of a fill that goes past the pool; undefined: they go into the pool. */
+type Use = ((pages: Uint8Array) => void) | undefined
+
+function* fillOrUse(engine: Engine, content: Content, page: number, want: number, use: Use): Operation<void> {
   try {
-    yield* fillAtOnce(engine, content, page, want)
+    yield* fillAtOnce(engine, content, page, want, use)
   } catch (error) {
     // It may be what lies beyond the page that cannot be had: a range cut short, a fragment, an index.
     if (want === 1 || !isErofsError(error)) throw error
-    yield* fillAtOnce(engine, content, page, 1)
+    yield* fillAtOnce(engine, content, page, 1, use)
   }
 }
 
 /** Fills as {@link fill} does, but fails with anything that the pages from the first on need. */
-function* fillAtOnce(engine: Engine, content: Content, page: number, want: number): Operation<void> {
+function* fillAtOnce(
+  engine: Engine,
+  content: Content,
+  page: number,
+  want: number,
+  use: Use,
+): Operation<void> {
   // Pages of a table that is gone through from front to back are progress, however many they are.
   let farthest = -1
   for (let attempt = 0; attempt < ATTEMPTS; ) {
     const slot = (yield engine.slot) as Slot
     content.useHint(page * PAGE_SIZE)
-    const planned = slot.plan(content.description, page, want)
+    const { description } = content
+    const planned = use ? slot.planDirect(description, page, want) : slot.plan(description, page, want)
     content.saveHint(slot)
     if (planned === status.OK) {
-      yield* carryOut(engine, content, slot)
+      yield* carryOut(engine, content, slot, use)
       return
     }
     const { needPage, needCount, errorOffset } = slot
@@ -114,7 +143,7 @@ function* fillAtOnce(engine: Engine, content: Content, page: number, want: numbe
 }
 
 /** Fetches and finishes what was planned. */
-function* carryOut(engine: Engine, content: Content, slot: Slot): Operation<void> {
+function* carryOut(engine: Engine, content: Content, slot: Slot, use: Use): Operation<void> {
   let fetch: Fetch | undefined
   let finished = false
   try {
@@ -124,7 +153,10 @@ function* carryOut(engine: Engine, content: Content, slot: Slot): Operation<void
     }
     const answer = slot.finish()
     finished = true
-    if (answer === status.OK) return
+    if (answer === status.OK) {
+      use?.(slot.directPages)
+      return
+    }
     if (answer === status.FETCH_FAILED) {
       throw fetchFailure(fetch?.reason(slot.failedRange), content, slot.errorOffset)
     }
@@ -283,6 +315,28 @@ export function* copyBytes(
     yield* fill(engine, content, page, readAhead.want(end - page))
   }
   throw failure(status.TOO_SMALL, content, position + done)
+}
+
+/** Copies bytes that lie within the content to `into`, from their source and not from the pool: see {@link usePages}. */
+export function* copyDirect(
+  engine: Engine,
+  content: Content,
+  into: Uint8Array,
+  position: number,
+  length: number,
+): Operation<void> {
+  let done = 0
+  while (done < length) {
+    const at = position + done
+    const page = Math.floor(at / PAGE_SIZE)
+    const within = at - page * PAGE_SIZE
+    const left = length - done
+    yield* usePages(engine, content, page, Math.ceil((within + left) / PAGE_SIZE), (pages) => {
+      const piece = pages.subarray(within, within + left)
+      into.set(piece, done)
+      done += piece.length
+    })
+  }
 }
 
 /** Bytes of a content as ordinary memory, for structures that are parsed: directory blocks, link targets. */

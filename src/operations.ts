@@ -5,9 +5,9 @@ import { PAGE_SIZE } from "./core.js"
 import { describeInode, type InodeDescription } from "./describe.js"
 import type { Operation } from "./drive.js"
 import { ErofsError, type ErrorCode, withDetails } from "./errors.js"
-import { OpenFile } from "./file.js"
+import { OpenFile, type ReadOptions } from "./file.js"
 import type { Filesystem } from "./filesystem.js"
-import { copyBytes, ReadAhead } from "./fill.js"
+import { copyBytes, copyDirect, ReadAhead } from "./fill.js"
 import { fileTypeOf, isDirectory, isRegular, modeOfType } from "./format/mode.js"
 import { decodeName, encodeName } from "./format/names.js"
 import { nidFromBigInt, nidToBigInt } from "./format/nid.js"
@@ -39,7 +39,7 @@ export interface ReaddirOptions extends Abortable {
 }
 
 /** Whether bytes or text are wanted. */
-export interface ReadFileOptions extends Abortable {
+export interface ReadFileOptions extends ReadOptions, Abortable {
   encoding?: "utf8" | null
 }
 
@@ -92,11 +92,16 @@ export class Operations {
   /** All bytes of a file, or its text. */
   *readFile(target: Target, options: "utf8" | ReadFileOptions): Operation<string | Uint8Array<ArrayBuffer>> {
     const isText = isTextWanted(options)
+    const isDirect = typeof options === "object" && (options.direct ?? false)
     const node = yield* this.#find(target, true)
     requireRegular(node)
     const { engine, inodes } = this.#filesystem
     const bytes = yield* inodes.withContent(node, function* (content) {
       const whole = newBytes(content.size)
+      if (isDirect) {
+        yield* copyDirect(engine, content, whole, 0, content.size)
+        return whole
+      }
       const readAhead = new ReadAhead()
       readAhead.note(0, Math.ceil(content.size / PAGE_SIZE))
       yield* copyBytes(engine, content, whole, 0, content.size, readAhead)
@@ -272,7 +277,7 @@ function isBufferEncoding(encoding: string | undefined): boolean {
 /** Whether readFile shall answer text. */
 function isTextWanted(options: "utf8" | ReadFileOptions): boolean {
   const all: ReadFileOptions = typeof options === "string" ? { encoding: options } : options
-  checkOptions(all, ["encoding", "signal"])
+  checkOptions(all, ["encoding", "direct", "signal"])
   if (all.encoding == null) return false
   if (all.encoding === "utf8") return true
   throw new ErofsError("ENOTSUP", `encoding '${all.encoding}' is not supported`)

@@ -77,6 +77,7 @@ it("types", () => {
       "PoolOptions",
       "PoolStats",
       "ReadFileOptions",
+      "ReadOptions",
       "ReaddirOptions",
       "Sharing",
       "Source",

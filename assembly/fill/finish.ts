@@ -4,7 +4,7 @@ import { PAGE_BITS, PAGE_MASK, PAGE_SIZE, pagesFor } from "../bits"
 import { WorkerRecord } from "../layout"
 import { FRESH, frameRecord, READY, setFrameState } from "../pool/frames"
 import { announceFill, lock, unlock } from "../pool/lock"
-import { Extent, Slot } from "../slot"
+import { Extent, REQUEST_DIRECT, Slot } from "../slot"
 import { FETCH_FAILED, OK } from "../status"
 import { placeExtent } from "./place"
 import { endOfComplete, extentOf, firstComplete, rangeOf, returnFrame } from "./plan"
@@ -12,12 +12,17 @@ import { clearInRun, runEnd, runFrame } from "./run"
 
 /**
  * Decodes and copies what the plan asked for, publishes every page that came out right and gives the
- * other frames back. Answers OK if the page asked for is among them; else what was wrong with the first
- * extent of it that failed, with slot.errorOffset.
+ * other frames back. A fill past the pool only says in slot.want how many pages from the one asked for on came
+ * out right. Answers OK if the page asked for is among them; else what was wrong with the first extent of it
+ * that failed, with slot.errorOffset.
  */
 export function finishFill(slot: Slot): i32 {
   const answer = placeExtents(slot)
   clearBehindFile(slot)
+  if (slot.request & REQUEST_DIRECT) {
+    slot.want = goodPages(slot)
+    return answer
+  }
   lock()
   publishPages(slot)
   unlock()
@@ -92,6 +97,19 @@ function publishPages(slot: Slot): void {
     }
     returnFrame(frame)
   }
+}
+
+/** How many pages from the one asked for on came out right. */
+function goodPages(slot: Slot): u32 {
+  const end = min<u64>(endOfComplete(slot), slot.runPage + slot.runLength)
+  let page = slot.page
+  let index: u32 = 0
+  while (page < end) {
+    while (index < slot.extentUsed && endOf(extentOf(slot, index)) <= page << PAGE_BITS) index++
+    if (!isGood(slot, index, page)) break
+    page++
+  }
+  return (page - slot.page) as u32
 }
 
 /** First byte behind what is wanted of an extent. */

@@ -13,6 +13,7 @@ import { announceFill, lock, unlock } from "../pool/lock"
 import { findPage, insertPage, removePage } from "../pool/pages"
 import { takeRun } from "../pool/reclaim"
 import {
+  DIRECT_PAGES,
   EXTENT_IN_METADATA,
   EXTENT_SIZE,
   EXTENT_TABLE_LENGTH,
@@ -24,6 +25,7 @@ import {
   RANGE_TABLE_LENGTH,
   RANGES_OFFSET,
   Range,
+  REQUEST_DIRECT,
   REQUEST_STEAL,
   RUN_LIMIT,
   Slot,
@@ -76,10 +78,16 @@ export function planFill(slot: Slot): i32 {
 function planPages(slot: Slot): i32 {
   if (CHECKED) assert(slot.page << PAGE_BITS < slot.size)
   slot.cursorFrame = 0
-  const wait = cutWindow(slot)
+  const isDirect = bool(slot.request & REQUEST_DIRECT)
+  const wait = isDirect ? cutDirectWindow(slot) : cutWindow(slot)
   if (wait) return wait
   const status = gatherExtents(slot)
   if (status) return status
+  if (isDirect) {
+    layDirectRun(slot)
+    planRanges(slot)
+    return OK
+  }
   lock()
   const taken = takeFrames(slot)
   if (taken == OK) enterPages(slot)
@@ -104,6 +112,12 @@ function cutWindow(slot: Slot): i32 {
     pages++
   }
   slot.want = pages
+  return OK
+}
+
+/** Ends the window of a fill past the pool where its room or the file ends. */
+function cutDirectWindow(slot: Slot): i32 {
+  slot.want = min<u64>(min<u32>(slot.want, DIRECT_PAGES), pagesFor(slot.size) - slot.page) as u32
   return OK
 }
 
@@ -259,6 +273,19 @@ function takeFrames(slot: Slot): i32 {
   return taken ? OK : NO_FRAME
 }
 
+/** Lays the run of a fill past the pool: over everything the extents touch if there is room, else over the window. */
+function layDirectRun(slot: Slot): void {
+  slot.isContiguous = 1
+  slot.runPage = slot.coverStart >> PAGE_BITS
+  const pages = pagesFor(slot.coverEnd) - slot.runPage
+  if (pages <= DIRECT_PAGES) {
+    slot.runLength = pages as u32
+    return
+  }
+  slot.runPage = slot.page
+  slot.runLength = min<u64>(endOfComplete(slot) - slot.page, slot.want) as u32
+}
+
 /** Marks the complete pages of the run busy in the page index, but for those that are there already. Under the lock. */
 function enterPages(slot: Slot): void {
   const end = min<u64>(endOfComplete(slot), slot.runPage + slot.runLength)
@@ -332,6 +359,7 @@ function noteRange(extent: Extent, range: u32): void {
 
 /** Gives up a fill whose plan answered OK: its pages leave the index, its frames go back. */
 export function abortFill(slot: Slot): void {
+  if (slot.request & REQUEST_DIRECT) return
   lock()
   for (let i: u32 = 0; i < slot.runLength; i++) returnFrame(runFrame(slot, i))
   unlock()

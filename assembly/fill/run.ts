@@ -7,7 +7,7 @@
  */
 import { PAGE_BITS, PAGE_MASK, PAGE_SIZE } from "../bits"
 import { frameAddress } from "../layout"
-import { RUN_OFFSET, Slot } from "../slot"
+import { DIRECT_OFFSET, REQUEST_DIRECT, RUN_OFFSET, Slot } from "../slot"
 
 /** The frame of page number `index` of the run. */
 export function runFrame(slot: Slot, index: u32): u32 {
@@ -21,8 +21,15 @@ export function setRunFrame(slot: Slot, index: u32, frame: u32): void {
 
 /** Where byte `at` of the file lies in the run's frames. Only valid for bytes of pages that have one. */
 export function addressInRun(slot: Slot, at: u64): usize {
+  if (slot.request & REQUEST_DIRECT)
+    return directAddress(slot, slot.runPage) + ((at - (slot.runPage << PAGE_BITS)) as usize)
   const index = ((at >> PAGE_BITS) - slot.runPage) as u32
   return frameAddress(runFrame(slot, index)) + ((at & PAGE_MASK) as usize)
+}
+
+/** Where a page of a run past the pool lies: in the slot itself. */
+export function directAddress(slot: Slot, page: u64): usize {
+  return changetype<usize>(slot) + DIRECT_OFFSET + (((page - slot.runPage) as usize) << PAGE_BITS)
 }
 
 /** First byte of the file behind the run. */

@@ -25,6 +25,7 @@ export interface RawCore {
   firstMissing(space: number, from: number, to: number): number
   planFill(worker: number, slot: number, page: number, want: number, request: number): number
   finishFill(slot: number): number
+  directAt(slot: number): number
   abortFill(slot: number): void
   mapAt(slot: number, position: number): number
   slotField(slot: number, field: number): number
