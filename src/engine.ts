@@ -2,6 +2,7 @@
 import { type Core, SLOT_COUNT, type Slot } from "./core.js"
 import type { Need } from "./drive.js"
 import { ErofsError } from "./errors.js"
+import type { Source } from "./source/source.js"
 import { NO_FRAME, NO_SPACE } from "./status.js"
 
 /** Which files share pages: "fingerprint" those that claim the same content, "none" no two files. */
@@ -14,6 +15,14 @@ export interface EngineCounters {
   fetches: number
   /** Files that carry a fingerprint already known with another size, and so do not share. */
   sizeConflicts: number
+}
+
+/** What sources did whose reading goes by requests. */
+export interface Traffic {
+  /** Requests that were sent. */
+  requests: number
+  /** Bytes that came over the wire. */
+  bytesReceived: number
 }
 
 /** Somebody who keeps address spaces that it could do without. */
@@ -29,6 +38,10 @@ export class Engine {
   readonly counters: EngineCounters = { bytesFetched: 0, fetches: 0, sizeConflicts: 0 }
   /** Asked for address spaces when none is left. */
   readonly keepers = new Set<SpaceKeeper>()
+  /** Sources of the mounted images. */
+  readonly #sources = new Set<Source>()
+  /** What sources did that are not mounted any more. */
+  readonly #past: Traffic = { requests: 0, bytesReceived: 0 }
   readonly #syncSlot: Slot
   readonly #freeSlots: Slot[]
   readonly #slotWaiters: ((slot: Slot) => void)[] = []
@@ -84,9 +97,32 @@ export class Engine {
     for (const wake of waiters) wake()
   }
 
+  /** Counts from now on what these sources do, and have done. */
+  addSources(sources: readonly Source[]): void {
+    for (const source of sources) this.#sources.add(source)
+  }
+
+  /** Counts only what these sources have done so far. */
+  removeSources(sources: readonly Source[]): void {
+    for (const source of sources) if (this.#sources.delete(source)) addTraffic(this.#past, source)
+  }
+
+  /** What the sources of all images did, of closed ones too. */
+  get traffic(): Traffic {
+    const sum = { ...this.#past }
+    for (const source of this.#sources) addTraffic(sum, source)
+    return sum
+  }
+
   /** Counts a read of a source. */
   countFetch(bytes: number): void {
     this.counters.bytesFetched += bytes
     this.counters.fetches++
   }
+}
+
+function addTraffic(sum: Traffic, source: Source): void {
+  const { requests, bytes } = source.stats?.() ?? { requests: 0, bytes: 0 }
+  sum.requests += requests
+  sum.bytesReceived += bytes
 }

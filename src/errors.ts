@@ -16,6 +16,8 @@ export type ErrorCode =
   | "ENAMETOOLONG"
   | "EUCLEAN"
   | "EOVERFLOW"
+  /** The image was replaced while it was being read. */
+  | "ESTALE"
 
 /** Where an error happened. Every field is optional; outer layers add what inner ones do not know. */
 export interface ErrorDetails {

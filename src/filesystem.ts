@@ -54,6 +54,7 @@ export class Filesystem {
     const { engine, superblock, device } = image
     this.image = image
     this.engine = engine
+    engine.addSources(image.devices.sources)
     this.inodes = new Inodes(image, (node) => this.#findFingerprint(node))
     this.directories = new Directories(engine, superblock, this.inodes)
     this.paths = new Paths(engine, this.inodes, this.directories, superblock.rootNid)
@@ -108,6 +109,7 @@ export class Filesystem {
     }
     this.#isOpen = false
     const { core } = this.engine
+    this.engine.removeSources(this.image.devices.sources)
     this.inodes.release()
     this.image.device.release(core)
     core.dropMount(this.image.mount)

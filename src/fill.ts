@@ -158,7 +158,10 @@ function* carryOut(engine: Engine, content: Content, slot: Slot, use: Use): Oper
       return
     }
     if (answer === status.FETCH_FAILED) {
-      throw fetchFailure(fetch?.reason(slot.failedRange), content, slot.errorOffset)
+      const cause = fetch?.reason(slot.failedRange)
+      // Another version of the image: what is known of this one must not be mixed with it.
+      if (isErofsError(cause, "ESTALE")) engine.core.dropMount(content.description.mount)
+      throw fetchFailure(cause, content, slot.errorOffset)
     }
     throw failure(answer, content, slot.errorOffset)
   } finally {

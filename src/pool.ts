@@ -44,6 +44,9 @@ export interface PoolStats {
   bytesFetched: number
   fetches: number
   bytesDecoded: number
+  /** Requests that sources sent to servers, and bytes that came over the wire for them. */
+  requests: number
+  bytesReceived: number
   /** Files that carry a fingerprint already known with another size, and so do not share. */
   sizeConflicts: number
 }
@@ -135,7 +138,7 @@ export class PagePool {
   /** What the pool has done and holds. */
   stats(): PoolStats {
     const { spaces, ...core } = this.#engine.core.statistics()
-    return { ...core, addressSpaces: spaces, ...this.#engine.counters }
+    return { ...core, addressSpaces: spaces, ...this.#engine.counters, ...this.#engine.traffic }
   }
 
   /** Throws out every page that no view holds. Answers how many. */

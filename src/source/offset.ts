@@ -16,6 +16,10 @@ export function offsetSource(source: Source, offset: number, length = source.siz
     size: length,
     name: source.name,
     granularity: source.granularity,
+    get identity() {
+      return source.identity && `${source.identity}\nbytes ${offset} to ${offset + length}`
+    },
+    ...(source.stats && { stats: () => source.stats?.() }),
     close: () => source.close?.(),
   }
   if (isSyncSource(source)) {

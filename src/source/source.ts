@@ -11,12 +11,24 @@ export interface SourceBase {
   /** For messages: a path, a URL. */
   readonly name?: string
   /**
-   * Bytes that are worth reading at once when only a few are wanted, default 32 KiB: larger where every
-   * request costs much.
+   * Given where every request costs much: bytes that take about as much time as one more request. Metadata is read
+   * in windows of that size as long as that pays, and what is known to be needed is asked for together.
    */
   readonly granularity?: number
+  /** Names these very bytes, wherever they lie: what has another version has another identity. */
+  readonly identity?: string | undefined
+  /** What the source has done so far. */
+  stats?(): SourceStats
   /** Lets go of what is behind the source. Called when the image that owns it is closed. */
   close?(): void | Promise<void>
+}
+
+/** What reading from a source took. */
+export interface SourceStats {
+  /** Requests that were sent, to whom ever the bytes come from. */
+  requests: number
+  /** Bytes that came over the wire, without headers. */
+  bytes: number
 }
 
 /** A source that answers at once: a buffer, a file descriptor. */
