@@ -84,7 +84,7 @@ function* bringIn(engine: Engine, content: Content, from: number, to: number): O
   for (let page = first; ; page++) {
     page = core.firstMissing(content.space, page, end)
     if (page >= end) return
-    yield* fill(engine, content, page, end - page)
+    yield fill(engine, content, page, end - page)
   }
 }
 

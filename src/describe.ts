@@ -138,7 +138,7 @@ export function* mapOne(
     engine.returnSlot(slot)
     if (extent) return extent
     if (status === BUSY) yield engine.settled
-    else if (status === NEED_METADATA) yield* fill(engine, content.metadata as Content, needPage, 8)
+    else if (status === NEED_METADATA) yield fill(engine, content.metadata as Content, needPage, 8)
     else throw failure(status, content, position)
   }
 }

@@ -42,11 +42,11 @@ export class Devices {
   /** Fills `target` from a device. Throws EIO for bytes that are not there, ENOTSUP for an asynchronous source. */
   readSync(id: number, offset: number, target: Uint8Array): void {
     if (id === 0 && this.further.length === 0) {
-      readPieceSync(onSource(this.primary, offset, target.length), target, this.#count)
+      this.#readPieceSync(this.primary, offset, target)
       return
     }
-    for (const [piece, part] of this.#pieces(id, offset, target)) {
-      readPieceSync(piece, part, this.#count)
+    for (const [{ source, offset: at }, part] of this.#pieces(id, offset, target)) {
+      this.#readPieceSync(source, at, part)
     }
   }
 
@@ -57,8 +57,20 @@ export class Devices {
         ? await piece.source.read(part, piece.offset, { signal })
         : piece.source.readSync(part, piece.offset)
       this.#count(count)
-      requireAll(piece, count)
+      requireAll(piece.source, piece.offset, piece.length, count)
     }
+  }
+
+  /** Fills `target` from one source at once and tells how many bytes came. */
+  #readPieceSync(source: Source, offset: number, target: Uint8Array): void {
+    const { length } = target
+    requireWithin(source, offset, length)
+    if (!isSyncSource(source)) {
+      throw new ErofsError("ENOTSUP", `${nameOf(source)} cannot be read synchronously`)
+    }
+    const count = source.readSync(target, offset)
+    this.#count(count)
+    requireAll(source, offset, length, count)
   }
 
   /** Cuts a range where it passes from one device to another in the unified address space. */
@@ -88,17 +100,7 @@ export class Devices {
   }
 }
 
-/** Reads one piece at once and tells how many bytes came. */
-function readPieceSync(piece: Piece, target: Uint8Array, tell: (bytes: number) => void): void {
-  if (!isSyncSource(piece.source)) {
-    throw new ErofsError("ENOTSUP", `${nameOf(piece.source)} cannot be read synchronously`)
-  }
-  const count = piece.source.readSync(target, piece.offset)
-  tell(count)
-  requireAll(piece, count)
-}
-
-function requireAll({ source, offset, length }: Piece, count: number): void {
+function requireAll(source: Source, offset: number, length: number, count: number): void {
   if (count === length) return
   throw new ErofsError("EIO", `${nameOf(source)} gave ${count} of ${length} bytes`, { offset })
 }
@@ -112,16 +114,14 @@ function sourceOf(device: Device, id: number): Source {
 
 /** A piece of one source; it must be there completely. */
 function onSource(source: Source, offset: number, length: number): Piece {
-  if (offset + length > source.size) {
-    throw new ErofsError(
-      "EIO",
-      `bytes ${offset} to ${offset + length} lie beyond the end of ${nameOf(source)}`,
-      {
-        offset,
-      },
-    )
-  }
+  requireWithin(source, offset, length)
   return { source, offset, length }
+}
+
+function requireWithin(source: Source, offset: number, length: number): void {
+  if (offset + length <= source.size) return
+  const reason = `bytes ${offset} to ${offset + length} lie beyond the end of ${nameOf(source)}`
+  throw new ErofsError("EIO", reason, { offset })
 }
 
 function nameOf(source: Source): string {

@@ -42,7 +42,8 @@ export class Engine {
   readonly #sources = new Set<Source>()
   /** What sources did that are not mounted any more. */
   readonly #past: Traffic = { requests: 0, bytesReceived: 0 }
-  readonly #syncSlot: Slot
+  /** The slot of synchronous fills, which never overlap. */
+  readonly syncSlot: Slot
   readonly #freeSlots: Slot[]
   readonly #slotWaiters: ((slot: Slot) => void)[] = []
   #settleWaiters: (() => void)[] = []
@@ -50,19 +51,20 @@ export class Engine {
   constructor(core: Core, sharing: Sharing) {
     this.core = core
     this.sharing = sharing
-    this.#syncSlot = core.slot(0)
+    this.syncSlot = core.slot(0)
     this.#freeSlots = Array.from({ length: SLOT_COUNT - 1 }, (_, i) => core.slot(i + 1))
   }
 
-  /** Needs a fill slot. Synchronous fills never overlap and have one of their own; the others queue. */
-  readonly slot: Need = {
-    now: () => this.#syncSlot,
-    later: () =>
-      new Promise<Slot>((resolve) => {
-        const slot = this.#freeSlots.pop()
-        if (slot) resolve(slot)
-        else this.#slotWaiters.push(resolve)
-      }),
+  /** Needs a fill slot. */
+  readonly slot: Need = { now: () => this.syncSlot, later: () => this.takeSlot() }
+
+  /** A slot for a fill that waits, as soon as one is free. Give it back with {@link returnSlot}. */
+  takeSlot(): Promise<Slot> {
+    return new Promise((resolve) => {
+      const slot = this.#freeSlots.pop()
+      if (slot) resolve(slot)
+      else this.#slotWaiters.push(resolve)
+    })
   }
 
   /** Like {@link Core.openSpace}; when no space is left, those that are only kept for later are given up first. */

@@ -5,7 +5,7 @@ import { PAGE_SIZE } from "./core.js"
 import type { Operation } from "./drive.js"
 import { ErofsError, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
-import { copyBytes, copyDirect, copyResident, ReadAhead } from "./fill.js"
+import { copyBytes, copyBytesSync, copyDirect, copyResident, ReadAhead } from "./fill.js"
 import { nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
 import { type Abortable, checkOptions, toPosition } from "./options.js"
@@ -88,7 +88,17 @@ export class OpenFile {
     }
     const done = this.#readResident(into, from, length)
     if (done < length) {
-      this.#filesystem.runSync("read", this.path, this.#readRest(into, from, done, length))
+      const rest = into.subarray(done, length)
+      this.#filesystem.atOnce("read", this.path, () =>
+        copyBytesSync(
+          this.#filesystem.engine,
+          this.#content,
+          rest,
+          from + done,
+          rest.length,
+          this.#readAhead,
+        ),
+      )
     }
     return length
   }

@@ -67,10 +67,15 @@ export class Filesystem {
 
   /** Runs an operation at once; errors say what failed on which path. */
   runSync<T>(syscall: string, target: Target | undefined, operation: Operation<T>): T {
+    return this.atOnce(syscall, target, () => driveSync(operation))
+  }
+
+  /** Does what takes no operation; errors say what failed on which path. */
+  atOnce<T>(syscall: string, target: Target | undefined, act: () => T): T {
     this.#running++
     try {
       this.#requireOpen()
-      return driveSync(operation)
+      return act()
     } catch (error) {
       throw withDetails(error, detailsOf(syscall, target))
     } finally {

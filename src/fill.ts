@@ -12,60 +12,12 @@ const ATTEMPTS = 64
 /** Bytes of metadata worth reading at once, unless the source says otherwise. */
 const METADATA_WINDOW = 32 << 10
 
-/** Needs the ranges of a plan. Failures are noted in the plan, and kept here for the one who asks why. */
-class Fetch implements Need {
-  readonly #slot: Slot
-  readonly #content: Content
-  #errors: Map<number, unknown> | undefined
-
-  constructor(slot: Slot, content: Content) {
-    this.#slot = slot
-    this.#content = content
-  }
-
-  now(): void {
-    const slot = this.#slot
-    for (let range = 0; range < slot.rangeCount; range++) {
-      try {
-        const offset = slot.rangeOffset(range)
-        this.#content.devices.readSync(slot.rangeDevice(range), offset, slot.rangeTarget(range))
-      } catch (error) {
-        this.#fail(range, error)
-      }
-    }
-  }
-
-  async later(signal: AbortSignal | undefined): Promise<void> {
-    const slot = this.#slot
-    const reads = Array.from({ length: slot.rangeCount }, async (_, range) => {
-      try {
-        const offset = slot.rangeOffset(range)
-        await this.#content.devices.read(slot.rangeDevice(range), offset, slot.rangeTarget(range), signal)
-      } catch (error) {
-        this.#fail(range, error)
-      }
-    })
-    await Promise.all(reads)
-  }
-
-  /** Why a range could not be read. */
-  reason(range: number): unknown {
-    return this.#errors?.get(range)
-  }
-
-  #fail(range: number, error: unknown): void {
-    this.#slot.failRange(range)
-    this.#errors ??= new Map()
-    this.#errors.set(range, error)
-  }
-}
-
 /**
- * Brings in page `page` and, if it pays, up to `want` pages from it on. Returns once the page is in the pool
- * (though another worker may reclaim it at once). Throws EUCLEAN, EIO, ENOTSUP or ENOMEM if it cannot be had.
+ * Needs page `page` in the pool, and with it up to `want` pages from it on if that pays. Once it is met the page is in
+ * the pool, though another worker may reclaim it at once. Throws EUCLEAN, EIO, ENOTSUP or ENOMEM if it cannot be had.
  */
-export function* fill(engine: Engine, content: Content, page: number, want: number): Operation<void> {
-  yield* fillOrUse(engine, content, page, want, undefined)
+export function fill(engine: Engine, content: Content, page: number, want: number): Need {
+  return filling(engine, content, page, want, undefined)
 }
 
 /**
@@ -73,102 +25,239 @@ export function* fill(engine: Engine, content: Content, page: number, want: numb
  * memory that is theirs only during the call. Behind the end of the file the last page is zero. No page of the
  * content enters the pool, none leaves it; metadata goes through it as ever.
  */
-export function* usePages(
+export function usePages(
   engine: Engine,
   content: Content,
   page: number,
   want: number,
   use: (pages: Uint8Array) => void,
-): Operation<void> {
-  yield* fillOrUse(engine, content, page, want, use)
+): Need {
+  return filling(engine, content, page, want, use)
 }
 
 /** What becomes of the pages of a fill that goes past the pool; undefined: they go into the pool. */
 type Use = ((pages: Uint8Array) => void) | undefined
 
-function* fillOrUse(engine: Engine, content: Content, page: number, want: number, use: Use): Operation<void> {
-  try {
-    yield* fillAtOnce(engine, content, page, want, use)
-  } catch (error) {
-    // It may be what lies beyond the page that cannot be had: a range cut short, a fragment, an index.
-    if (want === 1 || !isErofsError(error)) throw error
-    yield* fillAtOnce(engine, content, page, 1, use)
+function filling(engine: Engine, content: Content, page: number, want: number, use: Use): Need {
+  return {
+    now: () => fillSync(engine, content, page, want, use),
+    later: (signal) => fillLater(engine, content, page, want, use, signal),
   }
 }
 
-/** Fills as {@link fill} does, but fails with anything that the pages from the first on need. */
-function* fillAtOnce(
+/** Meets {@link fill} or {@link usePages} at once. */
+export function fillSync(engine: Engine, content: Content, page: number, want: number, use?: Use): void {
+  try {
+    fillAtOnce(engine, content, page, want, use)
+  } catch (error) {
+    if (!mayBeHadAlone(want, error)) throw error
+    fillAtOnce(engine, content, page, 1, use)
+  }
+}
+
+async function fillLater(
   engine: Engine,
   content: Content,
   page: number,
   want: number,
   use: Use,
-): Operation<void> {
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await fillInTime(engine, content, page, want, use, signal)
+  } catch (error) {
+    if (!mayBeHadAlone(want, error)) throw error
+    await fillInTime(engine, content, page, 1, use, signal)
+  }
+}
+
+/** It may be what lies beyond the page that cannot be had: a range cut short, a fragment, an index. */
+function mayBeHadAlone(want: number, error: unknown): boolean {
+  return want > 1 && isErofsError(error)
+}
+
+/** Fills without waiting; fails with anything that the pages from the first on need. */
+function fillAtOnce(engine: Engine, content: Content, page: number, want: number, use: Use): void {
+  const slot = engine.syncSlot
   // Pages of a table that is gone through from front to back are progress, however many they are.
   let farthest = -1
-  for (let attempt = 0; attempt < ATTEMPTS; ) {
-    const slot = (yield engine.slot) as Slot
-    content.useHint(page * PAGE_SIZE)
-    const { description } = content
-    const planned = use ? slot.planDirect(description, page, want) : slot.plan(description, page, want)
-    content.saveHint(slot)
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const planned = plan(slot, content, page, want, use)
     if (planned === status.OK) {
-      yield* carryOut(engine, content, slot, use)
+      carryOutSync(engine, content, slot, use)
       return
     }
-    const { needPage, needCount, errorOffset } = slot
-    engine.returnSlot(slot)
-    if (planned === status.BUSY) {
-      // Not an attempt: where many wait for one page that cannot be had, each finds that out in its turn.
-      yield engine.settled
-      continue
+    if (planned === status.RESIDENT) return
+    if (planned === status.BUSY) engine.settled.now()
+    const { needPage } = slot
+    if (planned === status.NEED_METADATA && needPage > farthest) {
+      farthest = needPage
+      attempt = -1
     }
-    attempt++
-    switch (planned) {
-      case status.RESIDENT:
-        return
-      case status.NEED_METADATA:
-        if (needPage > farthest) attempt = 0
-        farthest = Math.max(farthest, needPage)
-        yield* fillMetadata(engine, content.metadata as Content, needPage)
-        break
-      case status.NEED_PACKED:
-        yield* fill(engine, content.packed as Content, needPage, needCount)
-        break
-      default:
-        throw failure(planned, content, errorOffset)
-    }
+    const missing = lacking(planned, slot, content)
+    fillSync(engine, missing.content, missing.page, missing.want)
   }
   throw failure(status.TOO_SMALL, content, page * PAGE_SIZE)
 }
 
-/** Fetches and finishes what was planned. */
-function* carryOut(engine: Engine, content: Content, slot: Slot, use: Use): Operation<void> {
-  let fetch: Fetch | undefined
-  let finished = false
-  try {
-    if (slot.rangeCount > 0) {
-      fetch = new Fetch(slot, content)
-      yield fetch
-    }
-    const answer = slot.finish()
-    finished = true
-    if (answer === status.OK) {
-      use?.(slot.directPages)
+/** Fills as {@link fillAtOnce} does, waiting where it must. */
+async function fillInTime(
+  engine: Engine,
+  content: Content,
+  page: number,
+  want: number,
+  use: Use,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let farthest = -1
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    signal?.throwIfAborted()
+    const slot = await engine.takeSlot()
+    const planned = plan(slot, content, page, want, use)
+    if (planned === status.OK) {
+      await carryOut(engine, content, slot, use, signal)
       return
     }
-    if (answer === status.FETCH_FAILED) {
-      const cause = fetch?.reason(slot.failedRange)
-      // Another version of the image: what is known of this one must not be mixed with it.
-      if (isErofsError(cause, "ESTALE")) engine.core.dropMount(content.description.mount)
-      throw fetchFailure(cause, content, slot.errorOffset)
+    const { needPage } = slot
+    engine.returnSlot(slot)
+    if (planned === status.RESIDENT) return
+    if (planned === status.BUSY) {
+      // Not an attempt: where many wait for one page that cannot be had, each finds that out in its turn.
+      attempt--
+      signal?.throwIfAborted()
+      await engine.settled.later(signal)
+      continue
     }
-    throw failure(answer, content, slot.errorOffset)
+    if (planned === status.NEED_METADATA && needPage > farthest) {
+      farthest = needPage
+      attempt = -1
+    }
+    // Nobody else had the slot meanwhile.
+    const missing = lacking(planned, slot, content)
+    await fillLater(engine, missing.content, missing.page, missing.want, undefined, signal)
+  }
+  throw failure(status.TOO_SMALL, content, page * PAGE_SIZE)
+}
+
+/** Plans a fill. Answers a status. */
+function plan(slot: Slot, content: Content, page: number, want: number, use: Use): number {
+  content.useHint(page * PAGE_SIZE)
+  const { description } = content
+  const planned = use ? slot.planDirect(description, page, want) : slot.plan(description, page, want)
+  content.saveHint(slot)
+  return planned
+}
+
+/** The pages of another content that a plan lacks. Throws what the plan failed with, if it is not that. */
+function lacking(planned: number, slot: Slot, content: Content): Missing {
+  const { needPage, needCount, errorOffset } = slot
+  if (planned === status.NEED_METADATA) {
+    const metadata = content.metadata as Content
+    return { content: metadata, page: needPage, want: metadataPages(metadata) }
+  }
+  if (planned === status.NEED_PACKED) {
+    return { content: content.packed as Content, page: needPage, want: needCount }
+  }
+  throw failure(planned, content, errorOffset)
+}
+
+/** Pages that must be in the pool before something else can go on. */
+interface Missing {
+  content: Content
+  page: number
+  want: number
+}
+
+/** Reads and finishes what was planned. */
+function carryOutSync(engine: Engine, content: Content, slot: Slot, use: Use): void {
+  let finished = false
+  try {
+    const errors = fetchSync(slot, content)
+    const answer = slot.finish()
+    finished = true
+    if (answer !== status.OK) throw fillFailure(answer, engine, content, slot, errors)
+    use?.(slot.directPages)
+  } finally {
+    if (!finished) slot.abort()
+    engine.announceSettled()
+  }
+}
+
+/** Fetches and finishes what was planned, and gives the slot back. */
+async function carryOut(
+  engine: Engine,
+  content: Content,
+  slot: Slot,
+  use: Use,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let finished = false
+  try {
+    signal?.throwIfAborted()
+    const errors = slot.rangeCount > 0 ? await fetchLater(slot, content, signal) : undefined
+    const answer = slot.finish()
+    finished = true
+    if (answer !== status.OK) throw fillFailure(answer, engine, content, slot, errors)
+    use?.(slot.directPages)
   } finally {
     if (!finished) slot.abort()
     engine.returnSlot(slot)
     engine.announceSettled()
   }
+}
+
+/** Why ranges of a plan could not be read, by their numbers. */
+type RangeErrors = Map<number, unknown>
+
+/** Reads the ranges of a plan. Failures are noted in the plan, and answered for the one who asks why. */
+function fetchSync(slot: Slot, { devices }: Content): RangeErrors | undefined {
+  let errors: RangeErrors | undefined
+  const { rangeCount } = slot
+  for (let range = 0; range < rangeCount; range++) {
+    try {
+      devices.readSync(slot.rangeDevice(range), slot.rangeOffset(range), slot.rangeTarget(range))
+    } catch (error) {
+      slot.failRange(range)
+      errors ??= new Map()
+      errors.set(range, error)
+    }
+  }
+  return errors
+}
+
+/** Like {@link fetchSync}, all ranges at the same time; settled once nothing of it is under way any more. */
+async function fetchLater(
+  slot: Slot,
+  { devices }: Content,
+  signal: AbortSignal | undefined,
+): Promise<RangeErrors> {
+  const errors: RangeErrors = new Map()
+  const reads = Array.from({ length: slot.rangeCount }, async (_, range) => {
+    try {
+      const offset = slot.rangeOffset(range)
+      await devices.read(slot.rangeDevice(range), offset, slot.rangeTarget(range), signal)
+    } catch (error) {
+      slot.failRange(range)
+      errors.set(range, error)
+    }
+  })
+  await Promise.all(reads)
+  return errors
+}
+
+/** The error for a fill that did not bring in the page wanted. */
+function fillFailure(
+  answer: number,
+  engine: Engine,
+  content: Content,
+  slot: Slot,
+  errors: RangeErrors | undefined,
+): ErofsError {
+  if (answer !== status.FETCH_FAILED) return failure(answer, content, slot.errorOffset)
+  const cause = errors?.get(slot.failedRange)
+  // Another version of the image: what is known of this one must not be mixed with it.
+  if (isErofsError(cause, "ESTALE")) engine.core.dropMount(content.description.mount)
+  return fetchFailure(cause, content, slot.errorOffset)
 }
 
 /** The error for a status of the core. */
@@ -190,10 +279,10 @@ function nidOf(content: Pick<Content, "nid">): { nid?: bigint } {
   return content.nid === undefined ? {} : { nid: content.nid }
 }
 
-/** Brings in a page of metadata and a little more. */
-function fillMetadata(engine: Engine, metadata: Content, page: number): Operation<void> {
+/** Pages of metadata that are worth bringing in together. */
+function metadataPages(metadata: Content): number {
   const bytes = metadata.devices.primary.granularity ?? METADATA_WINDOW
-  return fill(engine, metadata, page, Math.max(1, bytes >>> PAGE_BITS))
+  return Math.max(1, bytes >>> PAGE_BITS)
 }
 
 /**
@@ -212,7 +301,7 @@ export function* readMetadata(
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const bytes = engine.core.peek(metadata.space, position, length)
     if (bytes) return bytes
-    yield* fillMetadata(engine, metadata, engine.core.missingPage)
+    yield fill(engine, metadata, engine.core.missingPage, metadataPages(metadata))
   }
   throw failure(status.TOO_SMALL, metadata, position)
 }
@@ -315,7 +404,31 @@ export function* copyBytes(
     if (done === length) return
     if (copied > 0) failures = 0
     const page = Math.floor((position + done) / PAGE_SIZE)
-    yield* fill(engine, content, page, readAhead.want(end - page))
+    yield fill(engine, content, page, readAhead.want(end - page))
+  }
+  throw failure(status.TOO_SMALL, content, position + done)
+}
+
+/** Like {@link copyBytes}, at once. */
+export function copyBytesSync(
+  engine: Engine,
+  content: Content,
+  into: Uint8Array,
+  position: number,
+  length: number,
+  readAhead: ReadAhead,
+): void {
+  const end = Math.ceil((position + length) / PAGE_SIZE)
+  let done = 0
+  for (let failures = 0; failures < ATTEMPTS; failures++) {
+    const rest = into.subarray(done)
+    const { makesWarmer } = readAhead
+    const copied = copyResident(engine, content, rest, position + done, length - done, makesWarmer)
+    done += copied
+    if (done === length) return
+    if (copied > 0) failures = 0
+    const page = Math.floor((position + done) / PAGE_SIZE)
+    fillSync(engine, content, page, readAhead.want(end - page))
   }
   throw failure(status.TOO_SMALL, content, position + done)
 }
@@ -334,7 +447,7 @@ export function* copyDirect(
     const page = Math.floor(at / PAGE_SIZE)
     const within = at - page * PAGE_SIZE
     const left = length - done
-    yield* usePages(engine, content, page, Math.ceil((within + left) / PAGE_SIZE), (pages) => {
+    yield usePages(engine, content, page, Math.ceil((within + left) / PAGE_SIZE), (pages) => {
       const piece = pages.subarray(within, within + left)
       into.set(piece, done)
       done += piece.length

@@ -4,7 +4,7 @@ import { PAGE_BITS, PAGE_SIZE } from "./core.js"
 import type { Operation } from "./drive.js"
 import { ErofsError } from "./errors.js"
 import type { Filesystem, Holder } from "./filesystem.js"
-import { failure, fill, type ReadAhead } from "./fill.js"
+import { failure, fill, fillSync, type ReadAhead } from "./fill.js"
 import { type Abortable, checkOptions } from "./options.js"
 import { TOO_SMALL } from "./status.js"
 
@@ -77,7 +77,7 @@ export class MappedView implements Holder {
 
   /** Like {@link page}, at once. Throws ENOTSUP if the bytes are not in the pool and their source is asynchronous. */
   pageSync(index: number): Uint8Array {
-    return this.#residentPage(index) ?? this.#runSync(this.#readPage(index))
+    return this.#residentPage(index) ?? this.#atOnce(() => this.#pageNow(index))
   }
 
   /**
@@ -90,7 +90,7 @@ export class MappedView implements Holder {
 
   /** Like {@link bytes}, at once. */
   bytesSync(from = 0, to = this.length): Uint8Array {
-    return this.#residentRange(from, to) ?? this.#runSync(this.#readRange(from, to))
+    return this.#residentRange(from, to) ?? this.#atOnce(() => whole(this.#segmentsNow(from, to), to - from))
   }
 
   /** The view's bytes `from` .. `to` as the pieces that lie in a row in the pool, brought in and pinned. No copies. */
@@ -100,7 +100,7 @@ export class MappedView implements Holder {
 
   /** Like {@link segments}, at once. */
   segmentsSync(from = 0, to = this.length): Uint8Array[] {
-    return this.#runSync(this.#readSegments(from, to))
+    return this.#atOnce(() => this.#segmentsNow(from, to))
   }
 
   /** Bytes `from` .. `to` as ordinary memory of the caller's own. */
@@ -166,55 +166,118 @@ export class MappedView implements Holder {
   }
 
   *#readPage(index: number): Operation<Uint8Array> {
+    const [from, to] = this.#rangeOfPage(index)
+    const [page] = yield* this.#readSegments(from, to)
+    return page as Uint8Array
+  }
+
+  #pageNow(index: number): Uint8Array {
+    const [from, to] = this.#rangeOfPage(index)
+    return this.#segmentsNow(from, to)[0] as Uint8Array
+  }
+
+  *#readRange(from: number, to: number): Operation<Uint8Array> {
+    return whole(yield* this.#readSegments(from, to), to - from)
+  }
+
+  *#readSegments(from: number, to: number): Operation<Uint8Array[]> {
+    this.#noteRead(from, to)
+    const segments: Uint8Array[] = []
+    let at = from
+    for (let failures = 0; failures < ATTEMPTS; failures++) {
+      const reached = this.#gather(segments, at, to)
+      if (reached === to) return segments
+      if (reached > at) failures = 0
+      at = reached
+      const page = this.#pageAt(at)
+      yield fill(this.#filesystem.engine, this.#content, page, this.#want(page, to))
+      if (!this.#isLive) throw disposed()
+    }
+    throw failure(TOO_SMALL, this.#content, this.position + at)
+  }
+
+  /** Like #readSegments, without an operation. */
+  #segmentsNow(from: number, to: number): Uint8Array[] {
+    this.#noteRead(from, to)
+    const segments: Uint8Array[] = []
+    let at = from
+    for (let failures = 0; failures < ATTEMPTS; failures++) {
+      const reached = this.#gather(segments, at, to)
+      if (reached === to) return segments
+      if (reached > at) failures = 0
+      at = reached
+      const page = this.#pageAt(at)
+      fillSync(this.#filesystem.engine, this.#content, page, this.#want(page, to))
+    }
+    throw failure(TOO_SMALL, this.#content, this.position + at)
+  }
+
+  /** Checks a range that is to be read, and notes it for read-ahead. */
+  #noteRead(from: number, to: number): void {
+    if (!this.#isLive) throw disposed()
+    if (!Number.isInteger(from) || !Number.isInteger(to) || !(from >= 0 && from <= to && to <= this.length)) {
+      throw new ErofsError("EINVAL", `bytes ${from} to ${to} are not in a view of ${this.length} bytes`)
+    }
+    this.#readAhead.note(this.#pageAt(from), this.#endPage(to))
+  }
+
+  /**
+   * Pins pages and adds the pieces of bytes `from` .. `to` that they hold, up to the first page that is not in the
+   * pool. Answers the byte it got to.
+   */
+  #gather(segments: Uint8Array[], from: number, to: number): number {
+    const end = Math.ceil(to / PAGE_SIZE)
+    let at = from
+    let start = 0
+    let length = 0
+    while (at < to) {
+      const page = Math.floor(at / PAGE_SIZE)
+      const address = this.#pin(page, end - page)
+      if (address === 0) break
+      const next = Math.min((page + 1) * PAGE_SIZE, to)
+      const begin = address + at - page * PAGE_SIZE
+      if (begin !== start + length) {
+        if (length > 0) this.#addSegment(segments, start, length)
+        start = begin
+        length = 0
+      }
+      length += next - at
+      at = next
+    }
+    if (length > 0) this.#addSegment(segments, start, length)
+    return at
+  }
+
+  /** Adds a piece, to the last one if it lies behind that. */
+  #addSegment(segments: Uint8Array[], address: number, length: number): void {
+    const last = segments[segments.length - 1]
+    if (last && last.byteOffset + last.length === address) {
+      segments[segments.length - 1] = this.#slice(last.byteOffset, last.length + length)
+    } else {
+      segments.push(this.#slice(address, length))
+    }
+  }
+
+  /** Page of the file that holds byte `at` of the view; the page behind those that hold the bytes before `to`. */
+  #pageAt(at: number): number {
+    return this.#firstPage + Math.floor(at / PAGE_SIZE)
+  }
+  #endPage(to: number): number {
+    return this.#firstPage + Math.ceil(to / PAGE_SIZE)
+  }
+
+  /** Pages to bring in from page `page` of the file on, for the bytes before `to`. */
+  #want(page: number, to: number): number {
+    return this.#readAhead.want(this.#endPage(to) - page)
+  }
+
+  /** The bytes of a page. */
+  #rangeOfPage(index: number): [from: number, to: number] {
     if (this.#isLive && !this.#hasPage(index)) {
       throw new ErofsError("EINVAL", `page ${index} is not in a view of ${this.pageCount} pages`)
     }
     const from = index * PAGE_SIZE
-    const [page] = yield* this.#readSegments(from, from + this.#bytesOfPage(index))
-    return page as Uint8Array
-  }
-
-  *#readRange(from: number, to: number): Operation<Uint8Array> {
-    const segments = yield* this.#readSegments(from, to)
-    return segments.length === 1 ? (segments[0] as Uint8Array) : join(segments, to - from)
-  }
-
-  *#readSegments(from: number, to: number): Operation<Uint8Array[]> {
-    if (!this.#isLive) throw new ErofsError("EBADF", "the view has been disposed of")
-    if (!Number.isInteger(from) || !Number.isInteger(to) || !(from >= 0 && from <= to && to <= this.length)) {
-      throw new ErofsError("EINVAL", `bytes ${from} to ${to} are not in a view of ${this.length} bytes`)
-    }
-    const first = Math.floor(from / PAGE_SIZE)
-    const end = Math.ceil(to / PAGE_SIZE)
-    this.#readAhead.note(this.#firstPage + first, this.#firstPage + end)
-    const segments: Uint8Array[] = []
-    let start = 0
-    let length = 0
-    for (let page = first; page < end; page++) {
-      const address = this.#pin(page, end - page) || (yield* this.#bringIn(page, end - page))
-      const skip = page === first ? from - first * PAGE_SIZE : 0
-      const bytes = Math.min(PAGE_SIZE, to - page * PAGE_SIZE) - skip
-      if (address + skip === start + length) {
-        length += bytes
-        continue
-      }
-      if (length > 0) segments.push(this.#slice(start, length))
-      start = address + skip
-      length = bytes
-    }
-    if (length > 0) segments.push(this.#slice(start, length))
-    return segments
-  }
-
-  /** Fills a page until it can be pinned; answers its address. */
-  *#bringIn(page: number, count: number): Operation<number> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      yield* fill(this.#filesystem.engine, this.#content, this.#firstPage + page, this.#readAhead.want(count))
-      if (!this.#isLive) throw new ErofsError("EBADF", "the view has been disposed of")
-      const address = this.#pin(page, count)
-      if (address !== 0) return address
-    }
-    throw failure(TOO_SMALL, this.#content, (this.#firstPage + page) * PAGE_SIZE)
+    return [from, from + this.#bytesOfPage(index)]
   }
 
   /** Address of a page that is or now becomes pinned, with up to `count` that lie behind it; 0: not in the pool. */
@@ -277,9 +340,18 @@ export class MappedView implements Holder {
     return this.#filesystem.run("map", this.path, operation, signal)
   }
 
-  #runSync<T>(operation: Operation<T>): T {
-    return this.#filesystem.runSync("map", this.path, operation)
+  #atOnce<T>(read: () => T): T {
+    return this.#filesystem.atOnce("map", this.path, read)
   }
+}
+
+function disposed(): ErofsError {
+  return new ErofsError("EBADF", "the view has been disposed of")
+}
+
+/** The only piece, or all of them in ordinary memory. */
+function whole(segments: Uint8Array[], length: number): Uint8Array {
+  return segments.length === 1 ? (segments[0] as Uint8Array) : join(segments, length)
 }
 
 /** The pieces as one array of ordinary memory. */
