@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/** Work that takes its time: told of, with its progress, and stopped when the reader wants. */
+import { h, icon } from "./dom.js"
+import { failurePanel, isAbort } from "./failure.js"
+import { percentText } from "./words.js"
+
+/** What a job may do while it is at work. */
+export interface Job {
+  /** Aborted when the reader stops the job. */
+  readonly signal: AbortSignal
+  /** How far it is: `done` of `total` (unknown: undefined), and in words. */
+  progress(done: number, total: number | undefined, words: string): void
+}
+
+/** Milliseconds before a job is shown: what is done sooner needs no word. */
+const SHOW_AFTER = 250
+/** Milliseconds that a result stays. */
+const STAY = 4000
+
+/** The corner of the page where jobs, their results and errors are shown. */
+export class Jobs {
+  readonly #corner: HTMLElement
+
+  constructor(corner: HTMLElement) {
+    this.#corner = corner
+  }
+
+  /**
+   * Does the work and shows it. Answers what it gave; undefined if it was stopped or failed, which is shown. The
+   * work may answer a sentence in `done` to be shown when all is well.
+   */
+  async run<T>(
+    title: string,
+    work: (job: Job) => Promise<T>,
+    done?: (result: T) => string,
+  ): Promise<T | undefined> {
+    const controller = new AbortController()
+    const bar = h("progress", { max: 1, "aria-label": title })
+    const words = h("span", { class: "muted" }, "…")
+    const stop = h("button", { type: "button", class: "quiet", click: () => controller.abort() }, "Cancel")
+    const card = h(
+      "div",
+      { class: "job" },
+      h("div", { class: "job-head" }, h("strong", {}, title), stop),
+      bar,
+      words,
+    )
+    const timer = setTimeout(() => this.#corner.append(card), SHOW_AFTER)
+    try {
+      const result = await work({
+        signal: controller.signal,
+        progress(at, total, text) {
+          if (total === undefined) bar.removeAttribute("value")
+          else bar.value = total === 0 ? 1 : at / total
+          words.textContent = total === undefined ? text : `${text} · ${percentText(at, total)}`
+        },
+      })
+      if (done) this.say(done(result))
+      return result
+    } catch (error) {
+      if (controller.signal.aborted || isAbort(error)) this.say(`${title}: cancelled`)
+      else this.fail(error, `${title} failed`)
+      return undefined
+    } finally {
+      clearTimeout(timer)
+      card.remove()
+    }
+  }
+
+  /** A sentence that goes away by itself. */
+  say(sentence: string): void {
+    const card = h("div", { class: "job job-said", role: "status" }, icon("check"), h("span", {}, sentence))
+    this.#corner.append(card)
+    setTimeout(() => card.remove(), STAY)
+  }
+
+  /** An error that stays until it is put away. */
+  fail(error: unknown, title: string): void {
+    const away = h("button", { type: "button", class: "icon-button", "aria-label": "Dismiss" }, icon("close"))
+    const card = h("div", { class: "job job-failed" }, failurePanel(error, title), away)
+    away.addEventListener("click", () => card.remove())
+    this.#corner.append(card)
+  }
+}

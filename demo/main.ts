@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/** The page: opens images, and leads from the tree to what is selected. */
+import type { BigIntStats } from "erofs-wasm"
+import { DetailsView } from "./details.js"
+import { byId, h, icon } from "./dom.js"
+import { lastName, saveFile } from "./download.js"
+import { failureLine } from "./failure.js"
+import { Jobs } from "./jobs.js"
+import { PoolView } from "./pool-view.js"
+import { type Damage, readAll } from "./reading.js"
+import { SAMPLES } from "./samples.js"
+import { type OpenImage, type PoolSettings, Session } from "./session.js"
+import { nameOf, type Origin } from "./sources.js"
+import { type Place, TreeView } from "./tree.js"
+import { counted, nameText, sizeText } from "./words.js"
+
+const session = await Session.create({ bytes: 64 << 20, sharing: "fingerprint" })
+const jobs = new Jobs(byId("jobs"))
+const tree = new TreeView(session, chosen, (opened) => void close(opened))
+const details = new DetailsView(byId("details"), {
+  select: (place) => void goTo(place),
+  download,
+  check: ({ opened }) => void read([opened], 0),
+  attach: ({ opened }) => void attach(opened),
+  close: ({ opened }) => void close(opened),
+})
+const pool = new PoolView(byId("pool"), session, {
+  readAll: (leastTime) => void read(session.images, leastTime),
+  configure: (settings) => void configure(settings),
+})
+let selected: Place | undefined
+
+byId("tree").append(tree.element)
+session.addEventListener("change", changed)
+wireOpening()
+wireViews()
+changed()
+void openAddresses(new URLSearchParams(location.search).getAll("url"))
+
+/** Opens images one after the other, and selects the first of them. */
+async function open(origins: readonly Origin[]): Promise<void> {
+  let first: OpenImage | undefined
+  for (const origin of origins) {
+    const name = nameText(nameOf(origin))
+    const opened = await jobs.run(`Opening ${name}`, ({ signal }) => session.open(origin, signal))
+    first ??= opened
+  }
+  if (first) await goTo({ opened: first, path: "/" })
+}
+
+/** Opens images by their addresses, relative to this page. */
+async function openAddresses(addresses: readonly string[]): Promise<void> {
+  const origins: Origin[] = []
+  for (const address of addresses) {
+    const url = URL.parse(address, document.baseURI)
+    if (url && /^https?:$/.test(url.protocol)) origins.push({ url })
+    else jobs.fail(new Error(`'${address}' is no address of the web`), "The address cannot be opened")
+  }
+  await open(origins)
+}
+
+async function close(opened: OpenImage): Promise<void> {
+  if (selected?.opened === opened) select(undefined)
+  await jobs.run(`Closing ${nameText(opened.name)}`, () => session.close(opened))
+  const [first] = session.images
+  if (!selected && first) await goTo({ opened: first, path: "/" })
+}
+
+/** Asks for the further devices of an image and opens it again with them. */
+async function attach(opened: OpenImage): Promise<void> {
+  const files = await chooseFiles()
+  if (files.length === 0) return
+  const devices = files.map((file) => ({ file }))
+  const work = ({ signal }: { signal: AbortSignal }) => session.attach(opened, devices, signal)
+  const again = await jobs.run(`Attaching ${counted(files.length, "device")}`, work)
+  if (again) await goTo({ opened: again, path: "/" })
+}
+
+async function configure(settings: PoolSettings): Promise<void> {
+  const place = selected
+  select(undefined)
+  await jobs.run("Making another pool", ({ signal }) => session.configure(settings, signal))
+  const opened = session.images.find(({ id }) => id === place?.opened.id)
+  if (place && opened) await goTo({ opened, path: place.path })
+}
+
+/** Reads all files of images; says what is damaged. */
+async function read(images: readonly OpenImage[], leastTime: number): Promise<void> {
+  pool.isReading = true
+  const title =
+    images.length === 1 ? `Reading ${nameText((images[0] as OpenImage).name)}` : "Reading all files"
+  const findings = await jobs.run(title, (job) => readAll(images, job, { leastTime }))
+  pool.isReading = false
+  if (!findings) return
+  const { files, bytes, damages } = findings
+  if (damages.length === 0) jobs.say(`${counted(files, "file")}, ${sizeText(bytes)}: all of it could be read`)
+  else showDamages(damages)
+}
+
+/** What could not be read, each with the way there. */
+function showDamages(damages: readonly Damage[]): void {
+  const list = byId("damage-list")
+  list.replaceChildren(
+    ...damages.map(({ opened, path, error }) =>
+      h(
+        "li",
+        {},
+        h(
+          "button",
+          {
+            type: "button",
+            click: () => {
+              byId<HTMLDialogElement>("damages").close()
+              void goTo({ opened, path })
+            },
+          },
+          nameText(path),
+        ),
+        h("span", { class: "muted" }, failureLine(error)),
+      ),
+    ),
+  )
+  byId("damage-count").textContent =
+    damages.length === 1 ? "One thing could not be read" : `${damages.length} things could not be read`
+  byId<HTMLDialogElement>("damages").showModal()
+}
+
+function download(place: Place, stats: BigIntStats): void {
+  const name = lastName(place.path) || place.opened.name
+  void jobs.run(
+    `Downloading ${name}`,
+    (job) => saveFile(place, stats, job),
+    (saved) => `Downloaded ${saved}`,
+  )
+}
+
+/** Shows a place, or nothing. */
+function select(place: Place | undefined): void {
+  selected = place
+  document.title = place
+    ? `${lastName(place.path) || nameText(place.opened.name)} · erofs-wasm`
+    : "erofs-wasm"
+  void details.show(place)
+}
+
+/** Shows a place that was chosen in the tree; where there is room for one part only, a leaf in place of the tree. */
+function chosen(place: Place, isLeaf: boolean): void {
+  select(place)
+  if (isLeaf) view("details")
+}
+
+/** Shows a place that was chosen elsewhere, in the tree too. */
+async function goTo(place: Place): Promise<void> {
+  select(place)
+  view("details")
+  await tree.show(place)
+}
+
+function changed(): void {
+  document.body.classList.toggle("has-images", session.images.length > 0)
+  if (session.images.length === 0) view("files")
+}
+
+/** Which of the three parts is seen where there is room for one only. */
+function view(name: string): void {
+  document.body.dataset.view = name
+  for (const button of document.querySelectorAll<HTMLElement>("#views button")) {
+    button.setAttribute("aria-pressed", String(button.dataset.view === name))
+  }
+}
+
+function wireViews(): void {
+  byId("views").addEventListener("click", (event) => {
+    const name = (event.target as Element).closest<HTMLElement>("[data-view]")?.dataset.view
+    if (name) view(name)
+  })
+}
+
+function wireOpening(): void {
+  for (const button of document.querySelectorAll("[data-open]")) {
+    button.addEventListener("click", async () => open((await chooseFiles()).map((file) => ({ file }))))
+  }
+  for (const form of document.querySelectorAll<HTMLFormElement>("form[data-address]")) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault()
+      const field = form.elements.namedItem("url") as HTMLInputElement
+      if (field.value.trim() === "") return
+      void openAddresses([field.value.trim()])
+      field.value = ""
+    })
+  }
+  byId("samples").append(
+    ...SAMPLES.map(({ title, words, files }) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: "sample",
+          click: () => void openAddresses(files.map((file) => `samples/${file}`)),
+        },
+        h("strong", {}, title),
+        h("span", { class: "muted" }, words),
+        icon("chevron"),
+      ),
+    ),
+  )
+  wireDropping()
+}
+
+/** Files dropped anywhere on the page are opened. */
+function wireDropping(): void {
+  let depth = 0
+  const mark = (change: number) => {
+    depth = Math.max(0, depth + change)
+    document.body.classList.toggle("is-dropping", depth > 0)
+  }
+  addEventListener("dragenter", () => mark(1))
+  addEventListener("dragleave", () => mark(-1))
+  addEventListener("dragover", (event) => event.preventDefault())
+  addEventListener("drop", (event) => {
+    event.preventDefault()
+    mark(Number.NEGATIVE_INFINITY)
+    void open([...(event.dataTransfer?.files ?? [])].map((file) => ({ file })))
+  })
+}
+
+/** Lets the reader choose files; none if the dialog is closed. */
+function chooseFiles(): Promise<File[]> {
+  return new Promise((resolve) => {
+    const input = byId<HTMLInputElement>("file-input")
+    input.value = ""
+    input.onchange = () => resolve([...(input.files ?? [])])
+    input.oncancel = () => resolve([])
+    input.click()
+  })
+}

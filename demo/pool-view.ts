@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+import { h, icon } from "./dom.js"
+import { PoolPicture } from "./pool-picture.js"
+import { type Group, type Residency, residencyOf } from "./residency.js"
+import { COLORS, type PoolSettings, type Session } from "./session.js"
+import { counted, countText, nameText, percentText, sizeText } from "./words.js"
+
+const PAGE_SIZE = 4096
+/** Milliseconds between looks at the pool while something happens in it, and while nothing does. */
+const LIVE = 60
+const IDLE = 300
+const POOL_SIZES = [1, 4, 16, 64, 256]
+
+/** What the view asks the page for. */
+export interface PoolActions {
+  readAll(leastTime: number): void
+  configure(settings: PoolSettings): void
+}
+
+/** Milliseconds that reading takes at least when someone wants to watch. */
+const WATCHABLE = 6000
+
+/** The pool: which frames serve which images, and what sharing saves. Looks by itself, as long as it is in sight. */
+export class PoolView {
+  readonly #session: Session
+  readonly #picture = new PoolPicture()
+  readonly #legend = h("ul", { class: "legend" })
+  readonly #bars = h("div", { class: "bars" })
+  readonly #numbers = h("dl", { class: "facts numbers" })
+  readonly #spot = h("p", { class: "spot muted" })
+  readonly #read: HTMLButtonElement
+  readonly #slowly = h("input", { type: "checkbox", checked: true })
+  #residency: Residency | undefined
+  #last = ""
+
+  constructor(element: HTMLElement, session: Session, actions: PoolActions) {
+    this.#session = session
+    const start = () => actions.readAll(this.#slowly.checked ? WATCHABLE : 0)
+    this.#read = h(
+      "button",
+      { type: "button", class: "primary", click: start },
+      icon("play"),
+      "Read all files",
+    )
+    const drop = () => {
+      session.pool.drop()
+      this.#look()
+    }
+    element.append(
+      h("h2", {}, "The pool"),
+      h(
+        "p",
+        { class: "muted" },
+        "Each square is 4 KiB of memory, in the colours of all images that it serves.",
+      ),
+      this.#settings(actions),
+      h(
+        "div",
+        { class: "actions" },
+        this.#read,
+        h("button", { type: "button", click: drop }, "Empty"),
+        h("label", { class: "check" }, this.#slowly, "slowly"),
+      ),
+      this.#picture.element,
+      this.#spot,
+      this.#legend,
+      h("h3", {}, "Memory"),
+      this.#bars,
+      h("h3", {}, "Since it was made"),
+      this.#numbers,
+    )
+    this.#picture.element.addEventListener("pointermove", (event) => this.#point(event))
+    this.#picture.element.addEventListener("pointerleave", () => this.#spot.replaceChildren())
+    session.addEventListener("change", () => this.#look())
+    this.#watch()
+  }
+
+  /** While all files are being read, it cannot be asked for again. */
+  set isReading(isReading: boolean) {
+    this.#read.disabled = isReading
+  }
+
+  #settings(actions: PoolActions): HTMLElement {
+    const { bytes, sharing } = this.#session.settings
+    const option = (value: string | number, text: string, selected: boolean) =>
+      h("option", { value, selected }, text)
+    const size = h(
+      "select",
+      { "aria-label": "Size of the pool" },
+      ...POOL_SIZES.map((mebibytes) =>
+        option(mebibytes << 20, `${mebibytes} MiB`, mebibytes << 20 === bytes),
+      ),
+    )
+    const mode = h(
+      "select",
+      { "aria-label": "What is shared" },
+      option("fingerprint", "shared by fingerprint", sharing === "fingerprint"),
+      option("none", "nothing shared", sharing === "none"),
+    )
+    const change = () =>
+      actions.configure({ bytes: Number(size.value), sharing: mode.value as PoolSettings["sharing"] })
+    size.addEventListener("change", change)
+    mode.addEventListener("change", change)
+    return h("div", { class: "pool-settings" }, size, mode)
+  }
+
+  /** Looks again and again; often while the pool changes. */
+  #watch(): void {
+    const before = this.#last
+    if (!document.hidden) this.#look()
+    setTimeout(() => this.#watch(), before === this.#last ? IDLE : LIVE)
+  }
+
+  #look(): void {
+    const stats = this.#session.pool.stats()
+    const state = JSON.stringify([stats, this.#session.images.map(({ id }) => id)])
+    if (state === this.#last) return
+    this.#last = state
+    const residency = residencyOf(this.#session)
+    this.#residency = residency
+    this.#picture.show(residency)
+    this.#drawLegend(residency)
+    this.#drawBars(residency)
+    this.#drawNumbers()
+  }
+
+  #drawLegend({ groups, frames }: Residency): void {
+    const used = groups.reduce((sum, group) => sum + group.frames, 0)
+    const rows = groups
+      .filter((group) => group.frames > 0)
+      .map((group) =>
+        h(
+          "li",
+          {
+            tabindex: 0,
+            pointerenter: () => this.#picture.highlight(group),
+            pointerleave: () => this.#picture.highlight(undefined),
+            focus: () => this.#picture.highlight(group),
+            blur: () => this.#picture.highlight(undefined),
+          },
+          swatch(group),
+          h("span", { class: "name" }, groupText(group)),
+          h("span", { class: "legend-size" }, sizeText(group.frames * PAGE_SIZE)),
+        ),
+      )
+    const free = h(
+      "li",
+      {},
+      h("span", { class: "swatch swatch-free" }),
+      h("span", { class: "name" }, "Free"),
+      h("span", { class: "legend-size" }, sizeText((frames.length - used) * PAGE_SIZE)),
+    )
+    // A row that has the focus keeps it.
+    const focused = [...this.#legend.children].indexOf(document.activeElement as Element)
+    this.#legend.replaceChildren(...rows, free)
+    if (focused >= 0) (this.#legend.children[focused] as HTMLElement | undefined)?.focus()
+    const words = rows.map((row) => row.textContent).join("; ")
+    this.#picture.element.setAttribute("aria-label", `Frames of the pool. ${words || "All free"}`)
+  }
+
+  /** Memory as it is, and as it would be if every image had pages of its own. */
+  #drawBars({ groups }: Residency): void {
+    const { framesUsed, pagesSaved } = this.#session.pool.stats()
+    const whole = framesUsed + pagesSaved
+    const bar = (label: string, pages: number, pieces: HTMLElement[]) =>
+      h(
+        "div",
+        { class: "bar-row" },
+        h("span", {}, label),
+        h("strong", {}, sizeText(pages * PAGE_SIZE)),
+        h("div", { class: "bar", "aria-hidden": "true" }, ...pieces),
+      )
+    const piece = (pages: number, group: Group) => {
+      const element = swatch(group)
+      element.className = "bar-piece"
+      element.style.width = `${whole === 0 ? 0 : (pages / whole) * 100}%`
+      return element
+    }
+    const alone = this.#session.images.map((opened) => {
+      const pages = groups
+        .filter(({ images }) => images.includes(opened))
+        .reduce((sum, group) => sum + group.frames, 0)
+      return piece(pages, { images: [opened], kind: "file", frames: pages })
+    })
+    const saved =
+      pagesSaved > 0
+        ? `Sharing saves ${sizeText(pagesSaved * PAGE_SIZE)}, ${percentText(pagesSaved, whole)} of the memory.`
+        : this.#session.images.length > 1
+          ? "Nothing that was read so far is in several images."
+          : "Open a second image to see what the two have in common."
+    this.#bars.replaceChildren(
+      bar("Without sharing", whole, alone),
+      bar(
+        "In this pool",
+        framesUsed,
+        groups.map((group) => piece(group.frames, group)),
+      ),
+      h("p", { class: "saved" }, saved),
+    )
+  }
+
+  #drawNumbers(): void {
+    const stats = this.#session.pool.stats()
+    const numbers: [string, string][] = [
+      ["Pages found", countText(stats.hits)],
+      ["Pages missed", countText(stats.misses)],
+      ["Fetched", `${sizeText(stats.bytesFetched)} in ${counted(stats.fetches, "read")}`],
+      ["Decoded", sizeText(stats.bytesDecoded)],
+      ["Pages reclaimed", countText(stats.pagesReclaimed)],
+      ["Memory", this.#session.pool.isShared ? "shared" : "plain"],
+    ]
+    this.#numbers.replaceChildren(
+      ...numbers.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+    )
+  }
+
+  #point(event: PointerEvent): void {
+    const frame = this.#picture.frameAt(event.clientX, event.clientY)
+    const { frames, groups } = this.#residency ?? {}
+    if (frame === undefined || !frames || !groups) {
+      this.#spot.replaceChildren()
+      return
+    }
+    const group = groups[frames[frame] as number]
+    this.#spot.textContent = `Frame ${countText(frame)}: ${group ? groupText(group) : "free"}`
+  }
+}
+
+/** The images of a group in words. */
+function groupText({ images, kind }: Group): string {
+  if (images.length === 0) return "The pool's own"
+  const names = images.map(({ name }) => nameText(name).replace(/\.erofs$|\.img$/, "")).join(" + ")
+  return kind === "device" ? `${names}: metadata` : names
+}
+
+function swatch(group: Group): HTMLElement {
+  const colors = group.images.map(({ color }) => `var(--image-${color % COLORS})`)
+  const step = 3
+  const bands = colors.map((color, index) => `${color} ${index * step}px ${(index + 1) * step}px`)
+  const fill = colors.length > 1 ? `repeating-linear-gradient(135deg, ${bands.join(", ")})` : colors[0]
+  return h("span", {
+    class: "swatch",
+    "data-kind": group.kind,
+    style: `background: ${fill ?? "var(--frame-own)"}`,
+  })
+}
