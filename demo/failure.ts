@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What to tell people about an error. */
-import { isErofsError } from "erofs-wasm"
+import { type ErofsError, isErofsError } from "erofs-wasm"
 import { h, icon } from "./dom.js"
 import { nameText } from "./words.js"
 
@@ -15,8 +15,7 @@ export interface Failure {
 
 const TITLES: Record<string, string> = {
   EUCLEAN: "The image is damaged here",
-  EINVAL: "This cannot be read as an EROFS image",
-  ENOTSUP: "This image uses something that is not supported",
+  ENOTSUP: "This is not supported",
   EIO: "The bytes could not be had",
   ENOMEM: "The pool is too small for this",
   ENOENT: "There is no such file",
@@ -29,7 +28,6 @@ const TITLES: Record<string, string> = {
 
 const ADVICE: Record<string, string> = {
   EUCLEAN: "Everything else of it can still be read.",
-  EINVAL: "Is it an image made by mkfs.erofs? Archives and disks with partitions are not.",
   ENOMEM: "Choose a larger pool, or stop what is going on.",
   EBUSY: "Stop what is reading it first.",
   ESTALE: "Open it again to see what is there now.",
@@ -52,16 +50,31 @@ export function failureOf(error: unknown): Failure {
       advice: isNetwork ? "It must allow this page to read it: CORS, with the Range header." : undefined,
     }
   }
+  if (error.code === "EINVAL" && error.syscall === "mount") return notAnImage(error)
+  return {
+    title: TITLES[error.code] ?? "This did not work",
+    reason: error.reason,
+    facts: factsOf(error),
+    advice: ADVICE[error.code],
+  }
+}
+
+function notAnImage(error: ErofsError): Failure {
+  return {
+    title: "This is no EROFS image",
+    reason: error.reason,
+    facts: factsOf(error),
+    advice: "Images are made by mkfs.erofs. Archives, and disks with partitions, are something else.",
+  }
+}
+
+/** Code, path and place of an error. */
+function factsOf(error: ErofsError): string[] {
   const facts: string[] = [error.code]
   if (error.path !== undefined) facts.push(nameText(error.path))
   if (error.nid !== undefined) facts.push(`nid ${error.nid}`)
   if (error.offset !== undefined) facts.push(`byte ${error.offset}`)
-  return {
-    title: TITLES[error.code] ?? "This did not work",
-    reason: error.reason,
-    facts,
-    advice: ADVICE[error.code],
-  }
+  return facts
 }
 
 /** An error as a panel. */
@@ -88,7 +101,8 @@ export function failureLine(error: unknown): string {
   return facts[0] === undefined ? reason : `${facts[0]}: ${reason}`
 }
 
+/** With a capital, unless it begins with a name or an address, and a full stop. */
 function sentence(text: string): string {
-  const first = text.charAt(0).toUpperCase() + text.slice(1)
+  const first = /^[a-z]+ /.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text
   return /[.!?]$/.test(first) ? first : `${first}.`
 }

@@ -59,7 +59,7 @@ export class Jobs {
       return result
     } catch (error) {
       if (controller.signal.aborted || isAbort(error)) this.say(`${title}: cancelled`)
-      else this.fail(error, `${title} failed`)
+      else this.fail(error)
       return undefined
     } finally {
       clearTimeout(timer)
@@ -75,7 +75,7 @@ export class Jobs {
   }
 
   /** An error that stays until it is put away. */
-  fail(error: unknown, title: string): void {
+  fail(error: unknown, title?: string): void {
     const away = h("button", { type: "button", class: "icon-button", "aria-label": "Dismiss" }, icon("close"))
     const card = h("div", { class: "job job-failed" }, failurePanel(error, title), away)
     away.addEventListener("click", () => card.remove())
