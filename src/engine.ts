@@ -15,6 +15,17 @@ export interface EngineCounters {
   fetches: number
   /** Files that carry a fingerprint already known with another size, and so do not share. */
   sizeConflicts: number
+  /** Views that were collected without having been disposed of. */
+  viewsLeaked: number
+}
+
+/** A view that was collected without having been disposed of; its pages have been given back. */
+export interface Leak {
+  /** Path that its file was opened by. */
+  path: string
+  /** Bytes of the file that the view was of. */
+  position: number
+  length: number
 }
 
 /** What sources did whose reading goes by requests. */
@@ -35,7 +46,7 @@ export interface SpaceKeeper {
 export class Engine {
   readonly core: Core
   readonly sharing: Sharing
-  readonly counters: EngineCounters = { bytesFetched: 0, fetches: 0, sizeConflicts: 0 }
+  readonly counters: EngineCounters = { bytesFetched: 0, fetches: 0, sizeConflicts: 0, viewsLeaked: 0 }
   /** Asked for address spaces when none is left. */
   readonly keepers = new Set<SpaceKeeper>()
   /** Sources of the mounted images. */
@@ -44,6 +55,8 @@ export class Engine {
   readonly #past: Traffic = { requests: 0, bytesReceived: 0 }
   /** The slot of synchronous fills, which never overlap. */
   readonly syncSlot: Slot
+  /** Told of views that were forgotten. */
+  onLeak: (leak: Leak) => void = () => {}
   readonly #freeSlots: Slot[]
   readonly #slotWaiters: ((slot: Slot) => void)[] = []
   #settleWaiters: (() => void)[] = []

@@ -8,6 +8,7 @@ import type { Filesystem } from "./filesystem.js"
 import { copyBytes, copyBytesSync, copyDirect, copyResident, ReadAhead } from "./fill.js"
 import { nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
+import { Mapping } from "./mapping.js"
 import { type Abortable, checkOptions, toPosition } from "./options.js"
 import { BigIntStats, Stats } from "./stats.js"
 import { MappedView } from "./view.js"
@@ -124,8 +125,20 @@ export class OpenFile {
     const { inodes } = this.#filesystem
     const node = inodes.hold(this.#node)
     const release = () => inodes.unhold(node)
-    const readAhead = this.#readAhead.another()
-    return new MappedView(this.#filesystem, this.#content, this.path, from, bytes, readAhead, release)
+    return new MappedView(
+      new Mapping(
+        {
+          path: this.path,
+          fingerprint: node.fingerprint,
+          position: from,
+          length: bytes,
+          filesystem: this.#filesystem,
+          content: this.#content,
+          readAhead: this.#readAhead.another(),
+        },
+        release,
+      ),
+    )
   }
 
   /**

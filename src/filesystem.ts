@@ -29,10 +29,18 @@ export interface MountedImage {
   fingerprintName: Uint8Array | undefined
 }
 
-/** Who holds an image open: a live view and the path that its user opened. */
+/** Who holds an image open: a live view. */
 export interface Holder {
+  /** That its user opened: a shared content has as many as there are users. */
   readonly path: string
+  readonly fingerprint: Uint8Array | undefined
+  /** Bytes of the file. */
+  readonly position: number
+  readonly length: number
 }
+
+/** Paths that an error names. */
+const NAMED_HOLDERS = 8
 
 /** Longest fingerprint under a name that the caller gave; under one of the superblock's it is a block. */
 const MAX_NAMED_FINGERPRINT = 1024
@@ -101,13 +109,12 @@ export class Filesystem {
   /** Gives everything back that the image holds in the pool. Throws EBUSY while views or operations are alive. */
   close(): void {
     if (!this.#isOpen) return
-    const [holder] = this.holders
-    if (holder) {
-      const others = this.holders.size - 1
-      const more = others > 0 ? ` and ${others} more` : ""
-      throw new ErofsError("EBUSY", `the image has live views of '${holder.path}'${more}`, {
-        syscall: "close",
-      })
+    if (this.holders.size > 0) {
+      const paths = [...new Set([...this.holders].map(({ path }) => `'${path}'`))]
+      const named = paths.slice(0, NAMED_HOLDERS).join(", ")
+      const others = paths.length - NAMED_HOLDERS
+      const more = others > 0 ? ` and ${others} more files` : ""
+      throw new ErofsError("EBUSY", `the image has live views of ${named}${more}`, { syscall: "close" })
     }
     if (this.#running > 0) {
       throw new ErofsError("EBUSY", "operations on the image are under way", { syscall: "close" })

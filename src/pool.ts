@@ -2,8 +2,9 @@
 import xxhash from "xxhash-wasm"
 import { Core, PAGE_SIZE } from "./core.js"
 import { driveAsync, driveSync } from "./drive.js"
-import { Engine, type Sharing } from "./engine.js"
+import { Engine, type Leak, type Sharing } from "./engine.js"
 import { ErofsError, withDetails } from "./errors.js"
+import type { Filesystem } from "./filesystem.js"
 import { Image } from "./image.js"
 import { type MountOptions, mountImage } from "./mount.js"
 import { type Abortable, checkOptions } from "./options.js"
@@ -21,6 +22,23 @@ export interface PoolOptions {
    * with workers, but copying out of it is about three times faster.
    */
   shared?: boolean
+  /**
+   * Told of views that were collected without having been disposed of, once what they held has been given back.
+   * Default: a process warning where there are such, else one on the console.
+   */
+  onLeak?: (leak: Leak) => void
+}
+
+/** A live view of a mounted image. */
+export interface MapEntry {
+  image: Image
+  /** That the user opened. */
+  path: string
+  /** Bytes of the file. */
+  position: number
+  length: number
+  /** Under which the file shares its pages; undefined: it does not. */
+  fingerprint: Uint8Array | undefined
 }
 
 /** What a pool has done and holds. Counts are since its birth. */
@@ -49,6 +67,8 @@ export interface PoolStats {
   bytesReceived: number
   /** Files that carry a fingerprint already known with another size, and so do not share. */
   sizeConflicts: number
+  /** Views that were collected without having been disposed of. */
+  viewsLeaked: number
 }
 
 const DEFAULT_BYTES = 64 << 20
@@ -68,7 +88,7 @@ const WORKERS = 1
 export class PagePool {
   readonly #engine: Engine
   readonly #xxh32: Xxh32
-  readonly #images = new Set<Image>()
+  readonly #images = new Map<Image, Filesystem>()
 
   private constructor(engine: Engine, xxh32: Xxh32) {
     this.#engine = engine
@@ -77,7 +97,7 @@ export class PagePool {
 
   /** Makes a pool. Throws ENOMEM if its memory cannot be had, EINVAL for sizes that make no sense. */
   static async create(options: PoolOptions = {}): Promise<PagePool> {
-    checkOptions(options, ["bytes", "sharing", "shared"])
+    checkOptions(options, ["bytes", "sharing", "shared", "onLeak"])
     const bytes = options.bytes ?? DEFAULT_BYTES
     const sharing = options.sharing ?? "fingerprint"
     const shared = options.shared ?? typeof SharedArrayBuffer !== "undefined"
@@ -91,7 +111,9 @@ export class PagePool {
     const sizes = { frames, spaces: frames + EXTRA_SPACES, workers: WORKERS }
     const [core, hashes] = await Promise.all([Core.create(shared ? "shared" : "plain", sizes), xxhash()])
     const xxh32: Xxh32 = (input, seed) => hashes.h32Raw(input.slice(), seed)
-    return new PagePool(new Engine(core, sharing), xxh32)
+    const engine = new Engine(core, sharing)
+    engine.onLeak = options.onLeak ?? warnOfLeak
+    return new PagePool(engine, xxh32)
   }
 
   /** Bytes for pages. */
@@ -106,7 +128,7 @@ export class PagePool {
 
   /** Images that are mounted. */
   get images(): readonly Image[] {
-    return [...this.#images]
+    return [...this.#images.keys()]
   }
 
   /**
@@ -141,6 +163,22 @@ export class PagePool {
     return { ...core, addressSpaces: spaces, ...this.#engine.counters, ...this.#engine.traffic }
   }
 
+  /**
+   * Every live view of the mounted images, by the path that its user opened, as /proc/self/maps does: it is those
+   * that keep an image from being closed.
+   */
+  maps(): MapEntry[] {
+    return [...this.#images].flatMap(([image, { holders }]) =>
+      [...holders].map(({ path, position, length, fingerprint }) => ({
+        image,
+        path,
+        position,
+        length,
+        fingerprint: fingerprint?.slice(),
+      })),
+    )
+  }
+
   /** Throws out every page that no view holds. Answers how many. */
   drop(): number {
     return this.#engine.core.dropPages(0)
@@ -155,9 +193,9 @@ export class PagePool {
     return this.close()
   }
 
-  #add(filesystem: ConstructorParameters<typeof Image>[0]): Image {
+  #add(filesystem: Filesystem): Image {
     const image = new Image(filesystem, (closed) => this.#images.delete(closed))
-    this.#images.add(image)
+    this.#images.set(image, filesystem)
     return image
   }
 }
@@ -168,4 +206,16 @@ function checkMountOptions(options: MountOptions): void {
 
 function whereOf(source: Source): { syscall: string; path?: string } {
   return source.name === undefined ? { syscall: "mount" } : { syscall: "mount", path: source.name }
+}
+
+/** What is known of a process where there is one. */
+interface WithProcess {
+  process?: { emitWarning?: (message: string, options: { type: string; code: string }) => void }
+}
+
+function warnOfLeak({ path, position, length }: Leak): void {
+  const message = `a view of '${path}' (${length} bytes from ${position} on) was never disposed of`
+  const { process } = globalThis as WithProcess
+  if (process?.emitWarning) process.emitWarning(message, { type: "ErofsWarning", code: "EROFS_VIEW_LEAK" })
+  else console.warn(`erofs-wasm: ${message}`)
 }

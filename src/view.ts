@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT
-import type { Content } from "./content.js"
 import { PAGE_BITS, PAGE_SIZE } from "./core.js"
 import type { Operation } from "./drive.js"
 import { ErofsError } from "./errors.js"
-import type { Filesystem, Holder } from "./filesystem.js"
-import { failure, fill, fillSync, type ReadAhead } from "./fill.js"
+import { failure, fill, fillSync } from "./fill.js"
+import type { Mapping } from "./mapping.js"
 import { type Abortable, checkOptions } from "./options.js"
 import { TOO_SMALL } from "./status.js"
 
-/** Pages whose addresses are noted together. */
-const GROUP_BITS = 9
-const GROUP_MASK = (1 << GROUP_BITS) - 1
 /** Fills in a row that another worker may undo before the pool counts as too small. */
 const ATTEMPTS = 64
 
@@ -20,52 +16,37 @@ const ATTEMPTS = 64
  * `shared: false`: in plain memory), and many web APIs refuse such arrays: use {@link copy} or {@link text} for
  * those. Never write to them.
  *
- * Pages count from the beginning of the view. Dispose of every view: pinned pages cannot be reclaimed, and an
- * image with live views cannot be closed.
+ * Pages count from the beginning of the view. Dispose of every view, and keep it as long as its bytes are in use:
+ * pinned pages cannot be reclaimed, an image with live views cannot be closed, and a view that is collected without
+ * having been disposed of is a leak, which is given back and reported (`onLeak` of the pool).
  */
-export class MappedView implements Holder {
-  /** Path that the file was opened by. */
-  readonly path: string
-  /** Byte of the file at which the view begins, a multiple of 4096. */
-  readonly position: number
-  /** Bytes. */
-  readonly length: number
-  readonly #filesystem: Filesystem
-  readonly #content: Content
-  readonly #release: () => void
-  readonly #firstPage: number
-  readonly #readAhead: ReadAhead
-  /** Addresses of pinned pages, 0 = not pinned; by groups, as a view may be much longer than what is touched. */
-  /** All groups, once there are several. */
-  #groups: Map<number, Uint32Array> | undefined
-  #lastGroup: Uint32Array | undefined
-  #lastGroupNumber = -1
-  #isLive = true
+export class MappedView {
+  readonly #mapping: Mapping
 
   /** @internal */
-  constructor(
-    filesystem: Filesystem,
-    content: Content,
-    path: string,
-    position: number,
-    length: number,
-    readAhead: ReadAhead,
-    release: () => void,
-  ) {
-    this.#filesystem = filesystem
-    this.#content = content
-    this.path = path
-    this.position = position
-    this.length = length
-    this.#firstPage = position / PAGE_SIZE
-    this.#readAhead = readAhead
-    this.#release = release
-    filesystem.holders.add(this)
+  constructor(mapping: Mapping) {
+    this.#mapping = mapping
+    mapping.watch(this)
+  }
+
+  /** Path that the file was opened by. */
+  get path(): string {
+    return this.#mapping.path
+  }
+
+  /** Byte of the file at which the view begins, a multiple of 4096. */
+  get position(): number {
+    return this.#mapping.position
+  }
+
+  /** Bytes. */
+  get length(): number {
+    return this.#mapping.length
   }
 
   /** Pages in the view; the last one may be shorter than 4096 bytes. */
   get pageCount(): number {
-    return Math.ceil(this.length / PAGE_SIZE)
+    return this.#mapping.pageCount
   }
 
   /** The bytes of one page, brought in and pinned. Throws EINVAL for a page that is not in the view. */
@@ -125,15 +106,7 @@ export class MappedView implements Holder {
 
   /** Unpins all pages. The arrays handed out must not be used any more. Disposing twice does nothing. */
   dispose(): void {
-    if (!this.#isLive) return
-    this.#isLive = false
-    if (this.#groups) for (const group of this.#groups.values()) this.#unpinGroup(group)
-    else if (this.#lastGroup) this.#unpinGroup(this.#lastGroup)
-    this.#groups = undefined
-    this.#lastGroup = undefined
-    this.#lastGroupNumber = -1
-    this.#filesystem.holders.delete(this)
-    this.#release()
+    this.#mapping.release()
   }
 
   [Symbol.dispose](): void {
@@ -142,21 +115,21 @@ export class MappedView implements Holder {
 
   /** The page if no byte has to be fetched for it. */
   #residentPage(index: number): Uint8Array | undefined {
-    const address = this.#isLive && this.#hasPage(index) ? this.#pin(index, 1) : 0
+    const address = this.#mapping.isLive && this.#hasPage(index) ? this.#mapping.pin(index, 1) : 0
     return address === 0 ? undefined : this.#slice(address, this.#bytesOfPage(index))
   }
 
   /** The range if it lies within one page that is in the pool, or in pages in a row that are. */
   #residentRange(from: number, to: number): Uint8Array | undefined {
-    if (!this.#isLive || !(from >= 0 && to > from && to <= this.length)) return undefined
+    if (!this.#mapping.isLive || !(from >= 0 && to > from && to <= this.length)) return undefined
     if (!Number.isInteger(from) || !Number.isInteger(to)) return undefined
     const first = from >>> PAGE_BITS
     if (to > 2 ** 31) return undefined
     const last = (to - 1) >>> PAGE_BITS
-    const start = this.#pin(first, last - first + 1)
+    const start = this.#mapping.pin(first, last - first + 1)
     if (start === 0) return undefined
     for (let page = first + 1; page <= last; page++) {
-      if (this.#pin(page, last - page + 1) !== start + (page - first) * PAGE_SIZE) return undefined
+      if (this.#mapping.pin(page, last - page + 1) !== start + (page - first) * PAGE_SIZE) return undefined
     }
     return this.#slice(start + (from & (PAGE_SIZE - 1)), to - from)
   }
@@ -190,10 +163,10 @@ export class MappedView implements Holder {
       if (reached > at) failures = 0
       at = reached
       const page = this.#pageAt(at)
-      yield fill(this.#filesystem.engine, this.#content, page, this.#want(page, to))
-      if (!this.#isLive) throw disposed()
+      yield fill(this.#mapping.engine, this.#mapping.content, page, this.#want(page, to))
+      if (!this.#mapping.isLive) throw disposed()
     }
-    throw failure(TOO_SMALL, this.#content, this.position + at)
+    throw failure(TOO_SMALL, this.#mapping.content, this.position + at)
   }
 
   /** Like #readSegments, without an operation. */
@@ -207,18 +180,18 @@ export class MappedView implements Holder {
       if (reached > at) failures = 0
       at = reached
       const page = this.#pageAt(at)
-      fillSync(this.#filesystem.engine, this.#content, page, this.#want(page, to))
+      fillSync(this.#mapping.engine, this.#mapping.content, page, this.#want(page, to))
     }
-    throw failure(TOO_SMALL, this.#content, this.position + at)
+    throw failure(TOO_SMALL, this.#mapping.content, this.position + at)
   }
 
   /** Checks a range that is to be read, and notes it for read-ahead. */
   #noteRead(from: number, to: number): void {
-    if (!this.#isLive) throw disposed()
+    if (!this.#mapping.isLive) throw disposed()
     if (!Number.isInteger(from) || !Number.isInteger(to) || !(from >= 0 && from <= to && to <= this.length)) {
       throw new ErofsError("EINVAL", `bytes ${from} to ${to} are not in a view of ${this.length} bytes`)
     }
-    this.#readAhead.note(this.#pageAt(from), this.#endPage(to))
+    this.#mapping.readAhead.note(this.#pageAt(from), this.#endPage(to))
   }
 
   /**
@@ -232,7 +205,7 @@ export class MappedView implements Holder {
     let length = 0
     while (at < to) {
       const page = Math.floor(at / PAGE_SIZE)
-      const address = this.#pin(page, end - page)
+      const address = this.#mapping.pin(page, end - page)
       if (address === 0) break
       const next = Math.min((page + 1) * PAGE_SIZE, to)
       const begin = address + at - page * PAGE_SIZE
@@ -260,70 +233,24 @@ export class MappedView implements Holder {
 
   /** Page of the file that holds byte `at` of the view; the page behind those that hold the bytes before `to`. */
   #pageAt(at: number): number {
-    return this.#firstPage + Math.floor(at / PAGE_SIZE)
+    return this.#mapping.firstPage + Math.floor(at / PAGE_SIZE)
   }
   #endPage(to: number): number {
-    return this.#firstPage + Math.ceil(to / PAGE_SIZE)
+    return this.#mapping.firstPage + Math.ceil(to / PAGE_SIZE)
   }
 
   /** Pages to bring in from page `page` of the file on, for the bytes before `to`. */
   #want(page: number, to: number): number {
-    return this.#readAhead.want(this.#endPage(to) - page)
+    return this.#mapping.readAhead.want(this.#endPage(to) - page)
   }
 
   /** The bytes of a page. */
   #rangeOfPage(index: number): [from: number, to: number] {
-    if (this.#isLive && !this.#hasPage(index)) {
+    if (this.#mapping.isLive && !this.#hasPage(index)) {
       throw new ErofsError("EINVAL", `page ${index} is not in a view of ${this.pageCount} pages`)
     }
     const from = index * PAGE_SIZE
     return [from, from + this.#bytesOfPage(index)]
-  }
-
-  /** Address of a page that is or now becomes pinned, with up to `count` that lie behind it; 0: not in the pool. */
-  #pin(page: number, count: number): number {
-    const group = this.#group(page)
-    const at = page & GROUP_MASK
-    const pinned = group[at] as number
-    if (pinned !== 0) return pinned
-    // Not across the end of the group, and not over pages that are pinned already.
-    let free = 1
-    const limit = Math.min(count, GROUP_MASK + 1 - at)
-    while (free < limit && group[at + free] === 0) free++
-    const { core } = this.#filesystem.engine
-    const { makesWarmer } = this.#readAhead
-    const address = core.acquire(this.#content.space, this.#firstPage + page, free, makesWarmer)
-    if (address === 0) return 0
-    for (let i = core.runLength - 1; i >= 0; i--) group[at + i] = address + i * PAGE_SIZE
-    return address
-  }
-
-  #group(page: number): Uint32Array {
-    const number = Math.floor(page / (GROUP_MASK + 1))
-    if (number === this.#lastGroupNumber) return this.#lastGroup as Uint32Array
-    let group = this.#groups?.get(number)
-    if (!group) {
-      const pages = Math.min(GROUP_MASK + 1, this.pageCount - number * (GROUP_MASK + 1))
-      group = new Uint32Array(pages)
-      if (this.#lastGroup) this.#groups ??= new Map([[this.#lastGroupNumber, this.#lastGroup]])
-      this.#groups?.set(number, group)
-    }
-    this.#lastGroup = group
-    this.#lastGroupNumber = number
-    return group
-  }
-
-  #unpinGroup(group: Uint32Array): void {
-    const { core } = this.#filesystem.engine
-    for (let at = 0; at < group.length; ) {
-      const address = group[at] as number
-      let run = 1
-      if (address !== 0) {
-        while (group[at + run] === address + run * PAGE_SIZE) run++
-        core.release(address, run)
-      }
-      at += run
-    }
   }
 
   #bytesOfPage(index: number): number {
@@ -331,17 +258,17 @@ export class MappedView implements Holder {
   }
 
   #slice(address: number, length: number): Uint8Array {
-    return new Uint8Array(this.#filesystem.engine.core.buffer, address, length)
+    return new Uint8Array(this.#mapping.engine.core.buffer, address, length)
   }
 
   async #run<T>(operation: Operation<T>, options: Abortable): Promise<T> {
     checkOptions(options, ["signal"])
     const { signal } = options
-    return this.#filesystem.run("map", this.path, operation, signal)
+    return this.#mapping.filesystem.run("map", this.path, operation, signal)
   }
 
   #atOnce<T>(read: () => T): T {
-    return this.#filesystem.atOnce("map", this.path, read)
+    return this.#mapping.filesystem.atOnce("map", this.path, read)
   }
 }
 
