@@ -109,12 +109,16 @@ export class Filesystem {
   /** Gives everything back that the image holds in the pool. Throws EBUSY while views or operations are alive. */
   close(): void {
     if (!this.#isOpen) return
-    if (this.holders.size > 0) {
+    const { size } = this.holders
+    if (size > 0) {
       const paths = [...new Set([...this.holders].map(({ path }) => `'${path}'`))]
       const named = paths.slice(0, NAMED_HOLDERS).join(", ")
       const others = paths.length - NAMED_HOLDERS
       const more = others > 0 ? ` and ${others} more files` : ""
-      throw new ErofsError("EBUSY", `the image has live views of ${named}${more}`, { syscall: "close" })
+      const views = size === 1 ? "view of" : "views of"
+      throw new ErofsError("EBUSY", `the image has ${size} live ${views} ${named}${more}`, {
+        syscall: "close",
+      })
     }
     if (this.#running > 0) {
       throw new ErofsError("EBUSY", "operations on the image are under way", { syscall: "close" })

@@ -72,7 +72,7 @@ describe("closing an image with live views", () => {
     const busy = expect.objectContaining({
       code: "EBUSY",
       syscall: "close",
-      message: "EBUSY: the image has live views of '/a', '/a-copy', close",
+      message: "EBUSY: the image has 3 live views of '/a', '/a-copy', close",
     })
     expect(() => a.closeSync()).toThrow(busy)
     await expect(a.close()).rejects.toEqual(busy)
