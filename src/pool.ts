@@ -9,6 +9,7 @@ import { Image } from "./image.js"
 import { type MountOptions, mountImage } from "./mount.js"
 import { type Abortable, checkOptions } from "./options.js"
 import type { Source } from "./source/source.js"
+import { defaultVariant } from "./wasm/module.js"
 import type { Xxh32 } from "./xattrs.js"
 
 /** Options of {@link PagePool.create}. */
@@ -100,7 +101,7 @@ export class PagePool {
     checkOptions(options, ["bytes", "sharing", "shared", "onLeak"])
     const bytes = options.bytes ?? DEFAULT_BYTES
     const sharing = options.sharing ?? "fingerprint"
-    const shared = options.shared ?? typeof SharedArrayBuffer !== "undefined"
+    const shared = options.shared ?? defaultVariant() === "shared"
     if (!Number.isSafeInteger(bytes) || bytes < MIN_BYTES) {
       throw new ErofsError("EINVAL", `a pool of ${bytes} bytes: at least ${MIN_BYTES} are needed`)
     }
@@ -109,7 +110,8 @@ export class PagePool {
     }
     const frames = Math.floor(bytes / PAGE_SIZE)
     const sizes = { frames, spaces: frames + EXTRA_SPACES, workers: WORKERS }
-    const [core, hashes] = await Promise.all([Core.create(shared ? "shared" : "plain", sizes), xxhash()])
+    const core = await Core.create(shared ? "shared" : "plain", sizes)
+    const hashes = await xxhash()
     const xxh32: Xxh32 = (input, seed) => hashes.h32Raw(input.slice(), seed)
     const engine = new Engine(core, sharing)
     engine.onLeak = options.onLeak ?? warnOfLeak

@@ -10,7 +10,9 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 
 describe("package.json", () => {
   it("says what the package is", () => {
-    expect(manifest).toMatchObject({ name: "erofs-wasm", license: "MIT", type: "module", sideEffects: false })
+    expect(manifest).toMatchObject({ name: "erofs-wasm", license: "MIT", type: "module" })
+    // Importing the entry for workerd sets the core that it imports.
+    expect(manifest.sideEffects).toEqual(["./dist/index.workerd.js"])
     expect(readFileSync(join(root, "LICENSE"), "utf8")).toMatch(/^MIT License/)
     expect(manifest.engines).toEqual({ node: ">=20.19" })
     expect(manifest.files).toEqual(["dist", "README.md", "LICENSE", "docs"])
@@ -24,12 +26,22 @@ describe("package.json", () => {
 
   /** The source of a file of dist. */
   function sourceOf(target: string): string {
+    // A bundle of it; test/size.test.ts makes the like.
+    if (target.startsWith("./dist/browser/")) return "src/index.ts"
     if (target.endsWith(".wasm")) return target.replace("./dist/wasm/", "build/")
     return target.replace("./dist/", "src/").replace(/(\.d)?\.(js|ts)$/, ".ts")
   }
 
   it("exports what is built", () => {
-    expect(Object.keys(manifest.exports["."])).toEqual(["types", "node", "deno", "bun", "default"])
+    expect(Object.keys(manifest.exports["."])).toEqual([
+      "types",
+      "workerd",
+      "node",
+      "deno",
+      "bun",
+      "browser",
+      "default",
+    ])
     const targets = Object.values(manifest.exports).flatMap((target) =>
       typeof target === "string" ? [target] : Object.values(target as Record<string, string>),
     )
@@ -54,7 +66,7 @@ function importsOf(file: string, withTypes: boolean): string[] {
   for (const [, clause, target] of text.matchAll(/^(?:import|export) ([^;]*?)from "(\.[^"]*)"/gms)) {
     const isErased =
       (clause as string).startsWith("type ") || /^\{(\s*type \w+( as \w+)?,?)+\s*\}/.test(clause as string)
-    if (!withTypes && isErased) continue
+    if ((!withTypes && isErased) || target?.endsWith(".wasm")) continue
     found.push(`${join(dirname(file), target as string).replace(/\.js$/, "")}`.replace(/(\.ts)?$/, ".ts"))
   }
   return found
@@ -112,7 +124,7 @@ describe("imports", () => {
   it("go downwards: layers know nothing of those above", () => {
     const layers = [
       ["src/cli/"],
-      ["src/index.ts", "src/index.node.ts"],
+      ["src/index.ts", "src/index.node.ts", "src/index.workerd.ts"],
       ["src/pool.ts"],
       ["src/mount.ts", "src/image.ts"],
       ["src/file.ts", "src/view.ts", "src/mapping.ts", "src/walk.ts", "src/describe.ts"],

@@ -26,6 +26,7 @@ it("values for every runtime", () => {
     [
       "ErofsError",
       "PagePool",
+      "blobSource",
       "bufferSource",
       "compatNames",
       "decodeName",
@@ -36,6 +37,7 @@ it("values for every runtime", () => {
       "isErofsError",
       "nidToBigInt",
       "offsetSource",
+      "opfsSource",
     ]
   `)
 })
@@ -80,6 +82,8 @@ it("types", () => {
       "MappedView",
       "MountOptions",
       "OpenFile",
+      "OpfsAccessHandle",
+      "OpfsFileHandle",
       "PoolOptions",
       "PoolStats",
       "ReadFileOptions",

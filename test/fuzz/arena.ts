@@ -11,7 +11,7 @@ import {
   type PoolOptions,
   type Source,
   type WalkEntry,
-} from "../../src/index.node.js"
+} from "../../src/index.js"
 import type { Random } from "../support/random.js"
 import type { Mutant } from "./mutate.js"
 import type { Subject } from "./structures.js"

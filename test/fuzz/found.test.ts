@@ -2,7 +2,7 @@
 /** What damaged images once brought about, each in its smallest form. */
 import { fileURLToPath } from "node:url"
 import { beforeAll, expect, it } from "vitest"
-import { type AsyncSource, bufferSource, type Image, isErofsError, PagePool } from "../../src/index.node.js"
+import { type AsyncSource, bufferSource, type Image, isErofsError, PagePool } from "../../src/index.js"
 import { readIndex } from "../support/image-set.js"
 import { fixChecksum } from "./checksum.js"
 import { type Field, type Subject, subjectOf } from "./structures.js"

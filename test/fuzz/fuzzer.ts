@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { PoolOptions } from "../../src/index.node.js"
+import type { PoolOptions } from "../../src/index.js"
 import { Random } from "../support/random.js"
 import { Arena } from "./arena.js"
 import type { Case } from "./cases.js"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Laying the metabox of an image bare. */
-import { bufferSource, PagePool } from "../../src/index.node.js"
+import { bufferSource, PagePool } from "../../src/index.js"
 import { fixChecksum } from "./checksum.js"
 
 const FORMAT_LAYOUT_MASK = 0x0e

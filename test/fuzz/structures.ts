@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { InodeDescription } from "../../src/describe.js"
-import { bufferSource, type Image, PagePool, type WalkEntry } from "../../src/index.node.js"
+import { bufferSource, type Image, PagePool, type WalkEntry } from "../../src/index.js"
 import type { ListedImage } from "../support/image-set.js"
 import { unpackMetabox } from "./metabox.js"
 

@@ -7,9 +7,24 @@ export function fromHex(text: string): Uint8Array {
 
 /** A copy in shared memory, not at its beginning. */
 export function shared(bytes: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length + 24), 8, bytes.length)
+  const room = sharedRoom(bytes.length + 24)
+  const copy = new Uint8Array(room.buffer, room.byteOffset + 8, bytes.length)
   copy.set(bytes)
   return copy
+}
+
+let spare = new Uint8Array(0)
+
+/** Fresh shared memory. Pages that are not isolated have it in WebAssembly only, where memories are few. */
+function sharedRoom(length: number): Uint8Array {
+  if (typeof SharedArrayBuffer !== "undefined") return new Uint8Array(new SharedArrayBuffer(length))
+  if (spare.length < length) {
+    const pages = Math.max(256, Math.ceil(length / 65536))
+    spare = new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer)
+  }
+  const room = spare.subarray(0, length)
+  spare = spare.subarray(Math.ceil(length / 8) * 8)
+  return room
 }
 
 /** `length` zero bytes with little-endian fields: `[offset, width in bytes, value]`. */

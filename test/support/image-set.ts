@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
-import { bufferSource, type Image, offsetSource, type PagePool } from "../../src/index.node.js"
+import { bufferSource, type Image, offsetSource, type PagePool } from "../../src/index.js"
 import type { Source } from "../../src/source/source.js"
 
 /** One image of an index: its file, its further devices in order, and where in the file it begins. */
