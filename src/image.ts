@@ -17,6 +17,8 @@ import {
 import { type Abortable, checkOptions } from "./options.js"
 import type { Target } from "./paths.js"
 import type { BigIntStats, Dirent, StatFs, Stats } from "./stats.js"
+import { tarPieces, tarStream } from "./tar/stream.js"
+import type { TarOptions } from "./tar/writer.js"
 import { Walk, type WalkEntry, type WalkOptions } from "./walk.js"
 
 export type {
@@ -267,6 +269,28 @@ export class Image {
       if (!entries) return
       yield* entries
     }
+  }
+
+  /**
+   * What is at a path, and everything below it, as a pax tar archive: a byte stream of ordinary memory that reads
+   * nothing ahead of its reader. Cancelling it, or aborting the signal, ends it and gives back what it holds.
+   *
+   * Members are named as seen from `path`, which is itself `./`; a path of something else than a directory becomes one
+   * member. They come in the order of their paths' bytes, so the same image always gives the same archive. Kept are
+   * modes, owners by number, times to the nanosecond, links, devices, FIFOs, extended attributes (`SCHILY.xattr.*`)
+   * and names that are not UTF-8; holes become zeros, and sockets are left out. What cannot be read fails the stream,
+   * unless `onError` says otherwise.
+   */
+  tar(path: string | Uint8Array = "/", options: TarOptions = {}): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return tarStream(this.#filesystem, path, options)
+  }
+
+  /** Like {@link tar}, at once and piece by piece. Each piece is memory of its own. */
+  tarSync(
+    path: string | Uint8Array = "/",
+    options: Omit<TarOptions, "signal"> = {},
+  ): Generator<Uint8Array<ArrayBuffer>, void, void> {
+    return tarPieces(this.#filesystem, path, options)
   }
 
   /**

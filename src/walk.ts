@@ -3,7 +3,7 @@
 import type { Operation } from "./drive.js"
 import { corrupted, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
-import { isDirectory, S_IFMT } from "./format/mode.js"
+import { S_IFMT } from "./format/mode.js"
 import { decodeName, encodeName } from "./format/names.js"
 import { nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
@@ -35,6 +35,11 @@ export class WalkEntry extends Dirent {
     return this.#pathBytes
   }
 
+  /** @internal */
+  get node(): Node {
+    return this.#node
+  }
+
   /** What the entry's inode says, every number exact. Reads nothing. */
   get stats(): BigIntStats {
     const { superblock, mount } = this.#filesystem.image
@@ -55,13 +60,6 @@ export interface WalkOptions extends Abortable {
   onError?: (error: unknown, path: string) => void
 }
 
-/** A directory that is still to be read. */
-interface Pending {
-  path: string
-  node: Node
-  depth: number
-}
-
 /**
  * The walk's state: what is still to be visited. Symlinks are not followed. A directory that contains itself, which
  * only damage can make, is an error (EUCLEAN), as is one that is met twice.
@@ -70,7 +68,7 @@ export class Walk {
   readonly #filesystem: Filesystem
   readonly #options: WalkOptions
   readonly #seen = new Set<number>()
-  readonly #todo: Pending[] = []
+  readonly #todo: WalkEntry[] = []
 
   constructor(filesystem: Filesystem, options: WalkOptions) {
     this.#filesystem = filesystem
@@ -82,14 +80,18 @@ export class Walk {
     const { node, names } = yield* this.#filesystem.paths.find(path, false)
     const texts = names.map(decodeName)
     const name = texts.pop() ?? ""
-    return this.#accept([new WalkEntry(this.#filesystem, node, `/${texts.join("/")}`, name, 0)], [node])
+    const entry = new WalkEntry(this.#filesystem, node, `/${texts.join("/")}`, name, 0)
+    return this.#queue(this.#accepted([entry]))
   }
 
   /** The entries of the next directory; undefined at the end. */
   *next(): Operation<WalkEntry[] | undefined> {
     const directory = this.#todo.pop()
-    if (!directory) return undefined
-    const { path, node, depth } = directory
+    return directory && this.#queue(yield* this.list(directory))
+  }
+
+  /** The entries of a directory of this walk, for who goes through them in an order of his own. */
+  *list({ path, node, depth }: WalkEntry): Operation<WalkEntry[]> {
     if (depth >= (this.#options.depth ?? Number.POSITIVE_INFINITY)) return []
     try {
       this.#enter(node)
@@ -104,7 +106,6 @@ export class Walk {
     const filesystem = this.#filesystem
     const { inodes } = filesystem
     const entries: WalkEntry[] = []
-    const nodes: Node[] = []
     const { onError } = this.#options
     const onDamage = onError && ((error: unknown) => this.#report(error, path))
     for (const { name, nid } of yield* filesystem.directories.list(directory, onDamage)) {
@@ -112,28 +113,26 @@ export class Walk {
       try {
         const node = inodes.resident(nid) ?? (yield* inodes.get(nid))
         entries.push(new WalkEntry(filesystem, node, path, text, depth + 1))
-        nodes.push(node)
       } catch (error) {
         this.#report(error, pathBelow(path, text))
       }
     }
-    return this.#accept(entries, nodes)
+    return this.#accepted(entries)
   }
 
-  /** Leaves out what the filter refuses, and queues directories so that the tree is walked in order. */
-  #accept(entries: WalkEntry[], nodes: Node[]): WalkEntry[] {
+  /** Leaves out what the filter refuses. */
+  #accepted(entries: WalkEntry[]): WalkEntry[] {
     const { filter } = this.#options
-    const accepted: WalkEntry[] = []
-    const directories: Pending[] = []
-    for (let i = 0; i < entries.length; i++) {
+    return filter ? entries.filter((entry) => filter(entry)) : entries
+  }
+
+  /** Queues directories so that the tree is walked in order. */
+  #queue(entries: WalkEntry[]): WalkEntry[] {
+    for (let i = entries.length - 1; i >= 0; i--) {
       const entry = entries[i] as WalkEntry
-      if (filter && !filter(entry)) continue
-      accepted.push(entry)
-      const node = nodes[i] as Node
-      if (isDirectory(node.inode.mode)) directories.push({ path: entry.path, node, depth: entry.depth })
+      if (entry.isDirectory()) this.#todo.push(entry)
     }
-    for (const directory of directories.reverse()) this.#todo.push(directory)
-    return accepted
+    return entries
   }
 
   #enter(node: Node): void {

@@ -127,6 +127,7 @@ describe("imports", () => {
       ["src/index.ts", "src/index.node.ts", "src/index.workerd.ts"],
       ["src/pool.ts"],
       ["src/mount.ts", "src/image.ts"],
+      ["src/tar/"],
       ["src/file.ts", "src/view.ts", "src/mapping.ts", "src/walk.ts", "src/describe.ts"],
       ["src/filesystem.ts"],
       ["src/paths.ts", "src/xattrs.ts", "src/directory.ts", "src/inodes.ts"],

@@ -98,6 +98,8 @@ it("types", () => {
       "Stats",
       "Superblock",
       "SyncSource",
+      "TarOptions",
+      "TarProgress",
       "Target",
       "Variant",
       "WalkEntry",

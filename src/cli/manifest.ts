@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto"
-import { closeSync, openSync, writeSync } from "node:fs"
 import { isErofsError } from "../errors.js"
 import { compareNames } from "../format/names.js"
 import type { Image } from "../image.js"
@@ -9,7 +8,8 @@ import { type Call, type Command, PROGRESS_OPTION } from "./arguments.js"
 import { DONE, FAILED } from "./exit.js"
 import { deviceOf, type InodeType, permissionsOf, secondsAndNanoseconds, typeOf } from "./facts.js"
 import { withImage } from "./mounted.js"
-import { type Output, Printer, toJson } from "./print.js"
+import { OUTPUT_OPTION, withOutput } from "./output.js"
+import { Printer, toJson } from "./print.js"
 import { Progress } from "./progress.js"
 
 /** One entry of a manifest; see {@link manifestEntries}. */
@@ -36,7 +36,7 @@ export const manifest: Command = {
   summary: "Describes everything in an image as JSON, with a digest of every file.",
   usage: "[-o FILE] IMAGE",
   options: [
-    { name: "output", short: "o", value: "FILE", help: "write to this file; - is standard output" },
+    OUTPUT_OPTION,
     { name: "oracle", value: "TEXT", help: "who read the image, for the field 'oracle'; default null" },
     PROGRESS_OPTION,
   ],
@@ -46,12 +46,15 @@ export const manifest: Command = {
   ],
   words: { min: 1, max: 1 },
   async run(call: Call): Promise<number> {
-    const { args, out } = call
-    const file = args.text("output") ?? "-"
-    return await withImage(args, async (image) => {
-      const print = (printer: Printer) => printManifest(image, printer, call)
-      return await (file === "-" ? print(out) : withFile(file, print))
-    })
+    const { args, io } = call
+    return await withImage(args, (image) =>
+      withOutput(args.text("output"), io.stdout, async (output) => {
+        const printer = new Printer(output)
+        const code = await printManifest(image, printer, call)
+        await printer.flush()
+        return code
+      }),
+    )
   },
 }
 
@@ -88,25 +91,6 @@ async function printEntries(
     await out.drain()
   }
   out.text("\n}}\n")
-}
-
-/** Prints to a file instead of standard output. */
-async function withFile(path: string, print: (out: Printer) => Promise<number>): Promise<number> {
-  const fd = openSync(path, "w")
-  try {
-    const output: Output = {
-      isTerminal: false,
-      async write(bytes) {
-        for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
-      },
-    }
-    const printer = new Printer(output)
-    const code = await print(printer)
-    await printer.flush()
-    return code
-  } finally {
-    closeSync(fd)
-  }
 }
 
 /** Bytes hashed at a time. */

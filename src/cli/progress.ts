@@ -41,6 +41,12 @@ export class Progress {
     this.#show()
   }
 
+  /** So many entries and bytes have been seen to in all. */
+  reach(entries: number, bytes: number): void {
+    this.#entries = entries
+    this.bytes(bytes - this.#bytes)
+  }
+
   /** Takes the bar away, or gives the last numbers. */
   end(): void {
     if (this.#kind === "bar") this.#write(CLEAR_LINE)

@@ -11,12 +11,13 @@ import { manifest } from "./manifest.js"
 import { type Io, Printer } from "./print.js"
 import { Reporter } from "./report.js"
 import { stat } from "./stat.js"
+import { tar } from "./tar.js"
 import { tree } from "./tree.js"
 
 const PROGRAM = "erofs-wasm"
 
 /** All commands, in the order of the help text. */
-const COMMANDS: readonly Command[] = [info, ls, tree, stat, cat, extract, manifest, check]
+const COMMANDS: readonly Command[] = [info, ls, tree, stat, cat, extract, tar, manifest, check]
 
 /**
  * Runs the command line: `argv` is what comes behind the program's name. Answers the exit code, 0 done, 1 the image
