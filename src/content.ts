@@ -25,6 +25,7 @@ export class Content {
   /** Encoded extents of 4 bytes: address of every so many-th extent that was passed, by its number / HINT_STEP. */
   readonly #hints: ({ extent: number; address: number } | undefined)[] | undefined
   readonly #hintBits: number
+  #isReleased = false
 
   /** Completes the description by where metadata and packed inode lie, and keeps it. */
   constructor(
@@ -71,8 +72,14 @@ export class Content {
     if (extent > 0) this.#hints[Math.floor(extent / HINT_STEP)] ??= { extent, address }
   }
 
+  /** Whether the address space has been given back: its number may stand for another by now. */
+  get isReleased(): boolean {
+    return this.#isReleased
+  }
+
   /** Gives the address space back. */
   release(core: Core): void {
+    this.#isReleased = true
     core.releaseSpace(this.space)
   }
 }

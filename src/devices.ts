@@ -24,14 +24,42 @@ interface Piece {
 /** The devices of an image: the primary one, and those of its table. Reads ranges from them. */
 export class Devices {
   readonly primary: Source
-  readonly further: readonly Device[]
+  /** Reads of sources under way; who waits for there to be none. */
+  #reads = 0
+  #idleWaiters: (() => void)[] = []
+  #further: readonly Device[]
   /** Told how many bytes every read brought. */
   readonly #count: (bytes: number) => void
 
   constructor(primary: Source, further: readonly Device[], count: (bytes: number) => void) {
     this.primary = primary
-    this.further = further
+    this.#further = further
     this.#count = count
+  }
+
+  /** Those of the image's device table. */
+  get further(): readonly Device[] {
+    return this.#further
+  }
+
+  /** Sets the further devices, once the table has been read from the primary one. */
+  add(further: readonly Device[]): void {
+    this.#further = further
+  }
+
+  /**
+   * Closes all sources: at once, or as soon as no read of them is under way. When the image is closed there may be one
+   * for another image that shares a page.
+   */
+  closeSync(): void {
+    if (this.#reads > 0) this.#idleWaiters.push(() => this.closeSync())
+    else for (const source of this.sources) source.close?.()
+  }
+
+  /** Like {@link closeSync}, and waits for it. */
+  async close(): Promise<void> {
+    while (this.#reads > 0) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
+    for (const source of this.sources) await source.close?.()
   }
 
   /** All sources, the primary first. */
@@ -52,6 +80,27 @@ export class Devices {
 
   /** Like {@link readSync}, later; falls back to reading at once where a source cannot do otherwise. */
   async read(id: number, offset: number, target: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    this.#reads++
+    try {
+      await this.#readPieces(id, offset, target, signal)
+    } finally {
+      this.#reads--
+      if (this.#reads === 0) this.#announceIdle()
+    }
+  }
+
+  #announceIdle(): void {
+    const waiters = this.#idleWaiters
+    this.#idleWaiters = []
+    for (const wake of waiters) wake()
+  }
+
+  async #readPieces(
+    id: number,
+    offset: number,
+    target: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     for (const [piece, part] of this.#pieces(id, offset, target)) {
       const count = isAsyncSource(piece.source)
         ? await piece.source.read(part, piece.offset, { signal })

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { Content } from "./content.js"
 import { type Core, SLOT_COUNT, type Slot } from "./core.js"
 import type { Need } from "./drive.js"
 import { ErofsError } from "./errors.js"
@@ -55,6 +56,8 @@ export class Engine {
   readonly #past: Traffic = { requests: 0, bytesReceived: 0 }
   /** The slot of synchronous fills, which never overlap. */
   readonly syncSlot: Slot
+  /** The open files of each shared address space, of all images of this worker. */
+  readonly #members = new Map<number, Set<Content>>()
   /** Told of views that were forgotten. */
   onLeak: (leak: Leak) => void = () => {}
   readonly #freeSlots: Slot[]
@@ -86,6 +89,25 @@ export class Engine {
     if (space !== -NO_SPACE && space !== -NO_FRAME) return space
     for (const keeper of this.keepers) keeper.relieve()
     return this.core.openSpace(tag, owner, key, size)
+  }
+
+  /** Counts a file among those that can supply the pages of the address space it shares. */
+  addMember(content: Content): void {
+    const members = this.#members.get(content.space)
+    if (members) members.add(content)
+    else this.#members.set(content.space, new Set([content]))
+  }
+
+  /** Takes a file out of those that can supply the pages of its address space. */
+  removeMember(content: Content): void {
+    const members = this.#members.get(content.space)
+    if (members?.delete(content) && members.size === 0) this.#members.delete(content.space)
+  }
+
+  /** Other files that can supply the pages of a content's address space. */
+  othersOf(content: Content): Content[] {
+    const members = this.#members.get(content.space)
+    return members?.has(content) ? [...members].filter((member) => member !== content) : []
   }
 
   /** Gives a slot back to the next in the queue. */

@@ -4,13 +4,15 @@ import type { Content } from "./content.js"
 import { PAGE_BITS, PAGE_SIZE, type Slot } from "./core.js"
 import type { Need, Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
-import { corrupted, ErofsError, isErofsError } from "./errors.js"
+import { corrupted, ErofsError, type ErrorCode, isErofsError } from "./errors.js"
 import * as status from "./status.js"
 
 /** Plans in a row that may come to nothing (pages reclaimed before their use) before the pool counts as too small. */
 const ATTEMPTS = 64
 /** Bytes of metadata worth reading at once, unless the source says otherwise. */
 const METADATA_WINDOW = 32 << 10
+/** Errors that say what a source or its image is like: another image with the same content may do better. */
+const SOURCE_FAILURES: readonly ErrorCode[] = ["EIO", "EUCLEAN", "ENOTSUP"]
 
 /**
  * Needs page `page` in the pool, and with it up to `want` pages from it on if that pays. Once it is met the page is in
@@ -48,6 +50,23 @@ function filling(engine: Engine, content: Content, page: number, want: number, u
 /** Meets {@link fill} or {@link usePages} at once. */
 export function fillSync(engine: Engine, content: Content, page: number, want: number, use?: Use): void {
   try {
+    fillAlone(engine, content, page, want, use)
+  } catch (error) {
+    for (const other of othersFor(engine, content, use, error)) {
+      try {
+        fillAlone(engine, other, page, want, use)
+        return
+      } catch (otherError) {
+        if (!mayOthersHave(otherError)) throw otherError
+      }
+    }
+    throw error
+  }
+}
+
+/** Like {@link fillSync}, from the content's own image alone. */
+function fillAlone(engine: Engine, content: Content, page: number, want: number, use: Use): void {
+  try {
     fillAtOnce(engine, content, page, want, use)
   } catch (error) {
     if (!mayBeHadAlone(want, error)) throw error
@@ -64,11 +83,46 @@ async function fillLater(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
+    await fillAloneLater(engine, content, page, want, use, signal)
+  } catch (error) {
+    for (const other of othersFor(engine, content, use, error)) {
+      try {
+        await fillAloneLater(engine, other, page, want, use, signal)
+        return
+      } catch (otherError) {
+        if (!mayOthersHave(otherError)) throw otherError
+      }
+    }
+    throw error
+  }
+}
+
+/** Like {@link fillLater}, from the content's own image alone. */
+async function fillAloneLater(
+  engine: Engine,
+  content: Content,
+  page: number,
+  want: number,
+  use: Use,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
     await fillInTime(engine, content, page, want, use, signal)
   } catch (error) {
     if (!mayBeHadAlone(want, error)) throw error
     await fillInTime(engine, content, page, 1, use, signal)
   }
+}
+
+/** The other files that may supply the pages of a shared content, when its own image could not. */
+function othersFor(engine: Engine, content: Content, use: Use, error: unknown): Content[] {
+  // Who reads past the pool asks for this image's bytes.
+  return use === undefined && mayOthersHave(error) ? engine.othersOf(content) : []
+}
+
+/** Whether it is the source or the image that failed, and not the pool. */
+function mayOthersHave(error: unknown): boolean {
+  return isErofsError(error) && SOURCE_FAILURES.includes(error.code)
 }
 
 /** It may be what lies beyond the page that cannot be had: a range cut short, a fragment, an index. */
@@ -141,6 +195,8 @@ async function fillInTime(
 
 /** Plans a fill. Answers a status. */
 function plan(slot: Slot, content: Content, page: number, want: number, use: Use): number {
+  // Only of a file that stood in for another: its image may be closed while the other waits.
+  if (content.isReleased) return status.CLOSED
   content.useHint(page * PAGE_SIZE)
   const { description } = content
   const planned = use ? slot.planDirect(description, page, want) : slot.plan(description, page, want)

@@ -298,12 +298,12 @@ export class Image {
    * if there are live views of it, or while operations are under way. Closing twice does nothing.
    */
   async close(): Promise<void> {
-    for (const source of this.#close()) await source.close?.()
+    await this.#close()?.close()
   }
 
   /** Like {@link close}; sources that close later are not waited for. */
   closeSync(): void {
-    for (const source of this.#close()) source.close?.()
+    this.#close()?.closeSync()
   }
 
   [Symbol.dispose](): void {
@@ -315,11 +315,11 @@ export class Image {
   }
 
   #close() {
-    if (this.#isClosed) return []
+    if (this.#isClosed) return undefined
     this.#filesystem.close()
     this.#isClosed = true
     this.#onClose(this)
-    return this.#filesystem.image.devices.sources
+    return this.#filesystem.image.devices
   }
 
   #run<T>(

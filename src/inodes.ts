@@ -203,7 +203,9 @@ export class Inodes {
   }
 
   #releaseContent(node: Node): void {
-    node.content?.release(this.#env.engine.core)
+    const { engine } = this.#env
+    if (node.content) engine.removeMember(node.content)
+    node.content?.release(engine.core)
     node.content = undefined
   }
 
@@ -250,6 +252,7 @@ export class Inodes {
     description.space = this.#openSpace(node)
     if (node.fingerprint) description.reader = engine.core.nextMount()
     node.content = new Content(description, { devices, nid: nidToBigInt(inode.nid), metadata, packed })
+    if (node.fingerprint) engine.addMember(node.content)
     return node.content
   }
 

@@ -65,7 +65,8 @@ export function* mountImage(
     const superblock = yield* readSuperblock(engine, probe, options.ignoreChecksum ?? false)
     const algorithms = yield* readAlgorithms(engine, probe, superblock)
     const further = yield* readDevices(engine, probe, superblock, options.devices ?? [])
-    const devices = new Devices(source, further, (bytes) => engine.countFetch(bytes))
+    const { devices } = probe
+    devices.add(further)
     filesystem = new Filesystem({
       engine,
       superblock,

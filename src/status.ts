@@ -15,6 +15,9 @@ export const FETCH_FAILED = 30
 /** No status of the core: pages were reclaimed again and again before they could be used. */
 export const TOO_SMALL = -1
 
+/** No status of the core: the content has been given up, its image may be closed. */
+export const CLOSED = -2
+
 /** What a status that ends an operation means: an error code and the broken rule in words. */
 export const FAILURES: Readonly<Record<number, readonly [code: ErrorCode, reason: string]>> = {
   1: ["EUCLEAN", "compressed data is damaged"],
@@ -22,6 +25,7 @@ export const FAILURES: Readonly<Record<number, readonly [code: ErrorCode, reason
   [NO_FRAME]: ["ENOMEM", "every frame of the pool is pinned or being filled"],
   [NO_SPACE]: ["ENOMEM", "every address space of the pool is in use"],
   [TOO_SMALL]: ["ENOMEM", "the pool is too small for what is read at the same time"],
+  [CLOSED]: ["EIO", "the image was closed"],
   40: ["EUCLEAN", "index, record or inline data outside the metadata"],
   41: ["EUCLEAN", "cluster offset beyond its lcluster"],
   42: ["EUCLEAN", "distance back to the head lcluster leads nowhere"],
