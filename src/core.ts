@@ -100,6 +100,8 @@ const STATISTICS_FIELDS = [
   "pagesReclaimed",
 ] as const
 
+/** Bytes of the longest piece of metadata whose array is kept: an extended inode. */
+const MAX_KEPT_PIECE = 64
 const WASM_PAGE_BITS = 16
 const MAX_WASM_PAGES = 65536
 /** As many as all of the largest memory; the core counts them in 32 bits. */
@@ -118,6 +120,8 @@ export class Core {
   readonly #worker: number
   readonly #words: Uint32Array
   readonly #runLength: number
+  /** Arrays over the beginning of the exchange area, by their lengths. */
+  readonly #pieces: (Uint8Array | undefined)[] = new Array(MAX_KEPT_PIECE + 1).fill(undefined)
 
   private constructor(memory: WebAssembly.Memory, exports: CoreExports, isShared: boolean) {
     const worker = exports.joinPool()
@@ -203,7 +207,14 @@ export class Core {
    */
   peek(space: number, position: number, length: number): Uint8Array | undefined {
     if (this.#exports.copy(this.#worker, space, position, length, this.exchange) === 0) return undefined
-    return new Uint8Array(this.memory.buffer, this.exchange, length)
+    return this.#exchanged(length)
+  }
+
+  /** The first bytes of the exchange area; arrays of the short lengths that records have are made once. */
+  #exchanged(length: number): Uint8Array {
+    if (length >= this.#pieces.length) return new Uint8Array(this.buffer, this.exchange, length)
+    this.#pieces[length] ??= new Uint8Array(this.buffer, this.exchange, length)
+    return this.#pieces[length]
   }
 
   /** The first page that the last {@link peek} missed. */
@@ -333,7 +344,7 @@ export class Slot {
   rangeTarget(range: number): Uint8Array {
     const length = this.#exports.rangeField(this.#address, range, 1)
     const address = this.#exports.rangeField(this.#address, range, 2)
-    return new Uint8Array(this.core.memory.buffer, address, length)
+    return new Uint8Array(this.core.buffer, address, length)
   }
   rangeDevice(range: number): number {
     return this.#exports.rangeField(this.#address, range, 3)

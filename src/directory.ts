@@ -5,15 +5,26 @@ import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted, withDetails } from "./errors.js"
 import { readBytes } from "./fill.js"
-import { findDirent, firstName, parseDirentBlock, type RawDirent } from "./format/dirent.js"
-import { compareNames } from "./format/names.js"
-import { nidToBigInt } from "./format/nid.js"
+import { findDirent, firstName, type RawDirent, visitDirents } from "./format/dirent.js"
+import { compareNames, decodeNameAt } from "./format/names.js"
+import { type Nid, nidToBigInt } from "./format/nid.js"
 import type { Superblock } from "./format/superblock.js"
 import type { Inodes, Node } from "./inodes.js"
 
 /** Damaged blocks of one directory that are passed over; its size is the image's claim, and may be any. */
 const MAX_DAMAGED_BLOCKS = 64
 const DOT = Uint8Array.of(0x2e)
+
+/** A name of a directory. */
+export interface ListedText {
+  text: string
+  nid: Nid
+}
+
+/** Told of damaged blocks. */
+type OnDamage = (error: unknown) => void
+/** Makes an entry whose name are bytes `start` to before `end` of a block, in memory that others will use. */
+type EntryMaker<T> = (block: Uint8Array, start: number, end: number, nid: Nid, type: number) => T
 
 /** The directories of one image. */
 export class Directories {
@@ -44,10 +55,26 @@ export class Directories {
    * All entries but "." and "..", in the order of their names. `onDamage` is told of damaged blocks instead of a
    * throw; where there are very many, the last of them ends the list.
    */
-  *list(directory: Node, onDamage?: (error: unknown) => void): Operation<RawDirent[]> {
-    const entries: RawDirent[] = []
+  *list(directory: Node, onDamage?: OnDamage): Operation<RawDirent[]> {
+    return yield* this.#listAs(directory, onDamage, (block, start, end, nid, type) => ({
+      name: block.slice(start, end),
+      nid,
+      type,
+    }))
+  }
+
+  /** Like {@link list}, for who only wants names as text and nids. */
+  *listTexts(directory: Node, onDamage?: OnDamage): Operation<ListedText[]> {
+    return yield* this.#listAs(directory, onDamage, (block, start, end, nid) => ({
+      text: decodeNameAt(block, start, end),
+      nid,
+    }))
+  }
+
+  *#listAs<T>(directory: Node, onDamage: OnDamage | undefined, make: EntryMaker<T>): Operation<T[]> {
+    const entries: T[] = []
     if (directory.inode.size === 0) return entries
-    const listAll = (content: Content) => this.#listBlocks(content, entries, onDamage)
+    const listAll = (content: Content) => this.#listBlocks(content, entries, onDamage, make)
     yield* this.#located(directory, this.#inodes.withContent(directory, listAll))
     return entries
   }
@@ -72,26 +99,24 @@ export class Directories {
     return candidate && findDirent(candidate, name)
   }
 
-  *#listBlocks(
+  *#listBlocks<T>(
     content: Content,
-    entries: RawDirent[],
-    onDamage: ((error: unknown) => void) | undefined,
+    entries: T[],
+    onDamage: OnDamage | undefined,
+    make: EntryMaker<T>,
   ): Operation<void> {
     const count = this.#blockCount(content)
     let last: Uint8Array | undefined
     let damaged = 0
     for (let index = 0; index < count; index++) {
+      const before = entries.length
       try {
         const block = this.#residentBlock(content, index) ?? (yield* this.#block(content, index))
-        for (const [i, entry] of parseDirentBlock(block).entries()) {
-          // Within a block their order has been checked.
-          if (i === 0 && last && compareNames(last, entry.name) >= 0)
-            throw corrupted("names of a directory are not in order")
-          last = entry.name
-          if (!isDot(entry.name)) entries.push(entry)
-        }
+        last = listBlock(block, last, entries, make)
       } catch (error) {
         if (!onDamage) throw error
+        // Nothing of a damaged block is believed.
+        entries.length = before
         onDamage(withDetails(error, { offset: index * this.#superblock.blockSize }))
         if (++damaged === MAX_DAMAGED_BLOCKS) return
       }
@@ -126,7 +151,31 @@ export class Directories {
   }
 }
 
-/** Whether a name is "." or "..". */
-function isDot(name: Uint8Array): boolean {
-  return name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e))
+/**
+ * Adds the entries of one block but "." and "..". `last` is the last name of the blocks before; answers the last one of
+ * this.
+ */
+function listBlock<T>(
+  block: Uint8Array,
+  last: Uint8Array | undefined,
+  entries: T[],
+  make: EntryMaker<T>,
+): Uint8Array | undefined {
+  let [lastStart, lastEnd] = [0, 0]
+  visitDirents(block, (start, end, nid, type) => {
+    // Within a block their order has been checked.
+    if (lastEnd === 0 && last && compareNames(last, block.subarray(start, end)) >= 0) {
+      throw corrupted("names of a directory are not in order")
+    }
+    lastStart = start
+    lastEnd = end
+    if (!isDot(block, start, end)) entries.push(make(block, start, end, nid, type))
+  })
+  return block.slice(lastStart, lastEnd)
+}
+
+/** Whether the name in bytes `start` to before `end` is "." or "..". */
+function isDot(block: Uint8Array, start: number, end: number): boolean {
+  if (block[start] !== 0x2e) return false
+  return end - start === 1 || (end - start === 2 && block[start + 1] === 0x2e)
 }

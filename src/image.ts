@@ -19,7 +19,7 @@ import type { Target } from "./paths.js"
 import type { BigIntStats, Dirent, StatFs, Stats } from "./stats.js"
 import { tarPieces, tarStream } from "./tar/stream.js"
 import type { TarOptions } from "./tar/writer.js"
-import { Walk, type WalkEntry, type WalkOptions } from "./walk.js"
+import { Walk, WalkEntry, type WalkOptions } from "./walk.js"
 
 export type {
   FollowOptions,
@@ -68,8 +68,12 @@ export class Image {
   }
 
   /** Like {@link open}, at once. */
-  openSync(target: Target, options: FollowOptions = {}): OpenFile {
-    return this.#runSync("open", target, this.#operations.open(target, options))
+  openSync(target: Target, options?: FollowOptions): OpenFile {
+    if (!options && target instanceof WalkEntry) {
+      const file = this.#operations.openResident(target)
+      if (file) return file
+    }
+    return this.#runSync("open", target, this.#operations.open(target, options ?? {}))
   }
 
   /** All bytes of a file, or its text. */
@@ -256,7 +260,7 @@ export class Image {
     for (;;) {
       const entries = await this.#run("walk", undefined, walk.next(), signal)
       if (!entries) return
-      yield* entries
+      for (const entry of entries) yield entry
     }
   }
 
@@ -267,7 +271,7 @@ export class Image {
     for (;;) {
       const entries = this.#runSync("walk", undefined, walk.next())
       if (!entries) return
-      yield* entries
+      for (const entry of entries) yield entry
     }
   }
 

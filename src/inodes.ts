@@ -43,6 +43,8 @@ export interface Node {
   fingerprint: Uint8Array | undefined
   /** Open files and views; a node with any is not let go. */
   users: number
+  /** Whether it is the one of its number that all use; not once it has been let go. */
+  isKept: boolean
 }
 
 /** What the inodes of one image need to know of it. */
@@ -128,6 +130,27 @@ export class Inodes {
     return node.content ?? (yield* this.#open(node, 0, true))
   }
 
+  /**
+   * The content, if no byte has to be fetched for it. Undefined too where it cannot be had: {@link contentOf} tells why.
+   */
+  residentContent(node: Node): Content | undefined {
+    if (node.content) return node.content
+    const { inode } = node
+    const { device, engine } = this.#env
+    if (isInMetabox(inode.nid) || inode.size > Number.MAX_SAFE_INTEGER || this.#mayShare(inode))
+      return undefined
+    if (!node.header && isCompressed(inode)) {
+      const position = mapHeaderPosition(inode)
+      if (position + MAP_HEADER_SIZE > device.size) return undefined
+      const bytes = engine.core.peek(device.space, position, MAP_HEADER_SIZE)
+      if (!bytes) return undefined
+      node.header = parseMapHeader(bytes, inode, this.#env.superblock)
+    }
+    const needsPacked = node.header?.hasFragmentTail || node.header?.isWholeFragment
+    if (needsPacked && !this.#packed) return undefined
+    return this.#makeContent(node, 0, device, needsPacked ? this.#packed : undefined)
+  }
+
   /** Does something with a node's content and holds the node meanwhile. */
   *withContent<T>(node: Node, use: (content: Content) => Operation<T>): Operation<T> {
     const held = this.hold(node)
@@ -143,9 +166,8 @@ export class Inodes {
    * let go meanwhile, another may have taken its place.
    */
   hold(node: Node): Node {
-    const { nid } = node.inode
-    const known = this.#nodes.get(nid) ?? node
-    if (known === node) this.#nodes.set(nid, node)
+    const known = node.isKept ? node : (this.#nodes.get(node.inode.nid) ?? node)
+    if (!known.isKept) this.#add(known)
     known.users++
     return known
   }
@@ -174,8 +196,13 @@ export class Inodes {
     return this.#nodes.get(nid) ?? this.#keep(node)
   }
 
-  #keep(node: Node): Node {
+  #add(node: Node): void {
+    node.isKept = true
     this.#nodes.set(node.inode.nid, node)
+  }
+
+  #keep(node: Node): Node {
+    this.#add(node)
     if (this.#nodes.size > this.#limit) this.#letGo(this.#nodes.size - KEPT_INODES / 2)
     return node
   }
@@ -191,10 +218,11 @@ export class Inodes {
   /** Lets up to `count` of the unused inodes go, the oldest first. */
   #letGo(count: number): void {
     let left = count
-    for (const [nid, node] of this.#nodes) {
+    for (const node of this.#nodes.values()) {
       if (left <= 0) break
       if (node.users > 0) continue
-      this.#nodes.delete(nid)
+      this.#nodes.delete(node.inode.nid)
+      node.isKept = false
       this.#releaseContent(node)
       left--
     }
@@ -241,12 +269,24 @@ export class Inodes {
       throw corrupted("fragment inside the packed inode", { nid: nidToBigInt(inode.nid) })
     }
     // To look up the fingerprint of the metabox would need the metabox.
-    const isShareable = mayShare && inode.xattrSize > 0 && isRegular(inode.mode) && inode.size > 0
-    node.fingerprint = isShareable ? yield* this.#findFingerprint(node) : undefined
+    node.fingerprint = mayShare && this.#mayShare(inode) ? yield* this.#findFingerprint(node) : undefined
     // Somebody else may have opened it while bytes were being fetched.
     if (node.content) return node.content
+    return this.#makeContent(node, flags, metadata, packed)
+  }
+
+  /** Whether the inode may have a fingerprint to share under. */
+  #mayShare(inode: Inode): boolean {
+    return (
+      inode.xattrSize > 0 && inode.size > 0 && this.#env.engine.sharing !== "none" && isRegular(inode.mode)
+    )
+  }
+
+  /** Makes the content of a node whose header and fingerprint are known. */
+  #makeContent(node: Node, flags: number, metadata: Content, packed: Content | undefined): Content {
+    const { inode } = node
     const { engine, superblock, devices, mount } = this.#env
-    const description = describe(inode, header, superblock)
+    const description = describe(inode, node.header, superblock)
     description.flags |= flags
     description.mount = mount
     description.space = this.#openSpace(node)
@@ -292,7 +332,7 @@ function lengthOfInode(metadata: Content, position: number, nid: Nid): number {
 }
 
 function newNode(inode: Inode): Node {
-  return { inode, content: undefined, header: undefined, fingerprint: undefined, users: 0 }
+  return { inode, content: undefined, header: undefined, fingerprint: undefined, users: 0, isKept: false }
 }
 
 /** Whether the inode has a map header. */

@@ -15,6 +15,7 @@ import type { Node } from "./inodes.js"
 import { type Abortable, checkOptions } from "./options.js"
 import { pathText, type Target, targetText } from "./paths.js"
 import { BigIntStats, Dirent, Stats } from "./stats.js"
+import { WalkEntry } from "./walk.js"
 
 /** Whether a symlink at the end of the path is followed; default true. */
 export interface FollowOptions extends Abortable {
@@ -69,8 +70,25 @@ export class Operations {
       return (yield* this.#filesystem.paths.find(target, follow)).node
     }
     const { inodes } = this.#filesystem
+    const known = target instanceof WalkEntry ? target.nodeIn(this.#filesystem) : undefined
+    if (known) return known
     const nid = nidFromBigInt(target.nid)
     return inodes.resident(nid) ?? (yield* inodes.get(nid))
+  }
+
+  /** Opens a regular file that a walk has found, if no byte has to be fetched for that. Else {@link open} can tell why. */
+  openResident(entry: WalkEntry): OpenFile | undefined {
+    const filesystem = this.#filesystem
+    const found = filesystem.isOpen ? entry.nodeIn(filesystem) : undefined
+    if (!found || !isRegular(found.inode.mode)) return undefined
+    const { inodes } = filesystem
+    const node = inodes.hold(found)
+    try {
+      const content = inodes.residentContent(node)
+      if (content) return new OpenFile(filesystem, node, content, entry.path)
+    } catch {}
+    inodes.unhold(node)
+    return undefined
   }
 
   /** Opens a regular file. */

@@ -40,6 +40,11 @@ export class WalkEntry extends Dirent {
     return this.#node
   }
 
+  /** @internal The inode, if it is one of that image. */
+  nodeIn(filesystem: Filesystem): Node | undefined {
+    return filesystem === this.#filesystem ? this.#node : undefined
+  }
+
   /** What the entry's inode says, every number exact. Reads nothing. */
   get stats(): BigIntStats {
     const { superblock, mount } = this.#filesystem.image
@@ -108,8 +113,7 @@ export class Walk {
     const entries: WalkEntry[] = []
     const { onError } = this.#options
     const onDamage = onError && ((error: unknown) => this.#report(error, path))
-    for (const { name, nid } of yield* filesystem.directories.list(directory, onDamage)) {
-      const text = decodeName(name)
+    for (const { text, nid } of yield* filesystem.directories.listTexts(directory, onDamage)) {
       try {
         const node = inodes.resident(nid) ?? (yield* inodes.get(nid))
         entries.push(new WalkEntry(filesystem, node, path, text, depth + 1))

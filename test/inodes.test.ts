@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { Core } from "../src/core.js"
 import { driveSync } from "../src/drive.js"
 import { Engine } from "../src/engine.js"
-import { PagePool } from "../src/index.js"
+import { PagePool, type WalkEntry } from "../src/index.js"
 import { mountImage } from "../src/mount.js"
 import { CountingSource, type Item, SyntheticImage } from "./support/synthetic-image.js"
 
@@ -91,6 +91,55 @@ describe("address spaces", () => {
     view.dispose()
     image.closeSync()
     expect(pool.stats()).toMatchObject({ addressSpaces: 0, framesUsed: 0, framesPinned: 0 })
+  })
+})
+
+describe("entries of a walk", () => {
+  const withFile = (data: string) =>
+    new CountingSource(
+      new SyntheticImage({
+        kind: "dir",
+        entries: {
+          a: { kind: "file", data },
+          d: {
+            kind: "dir",
+            entries: Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`${i}`, { kind: "fifo" }])),
+          },
+        },
+      }),
+    )
+
+  it("open their file though its inode has been let go, and as one with those that others hold", async () => {
+    const pool = await PagePool.create({ bytes: 1 << 20 })
+    const image = pool.mountSync(withFile("the bytes of a"))
+    const entry = [...image.walkSync("/")].find(({ path }) => path === "/a") as WalkEntry
+    const early = image.openSync(entry)
+    early.closeSync()
+    for (const _ of image.walkSync("/d"));
+    const files = [image.openSync("/a"), image.openSync(entry), await image.open(entry)]
+    for (const file of files) {
+      const bytes = new Uint8Array(14)
+      file.readSync(bytes)
+      expect(new TextDecoder().decode(bytes)).toBe("the bytes of a")
+      file.closeSync()
+    }
+    // The root, the directory and one for the file, however often it is known.
+    expect(pool.stats().addressSpaces).toBeLessThanOrEqual(4)
+    image.closeSync()
+    expect(() => image.openSync(entry)).toThrow("EBADF")
+    expect(pool.stats()).toMatchObject({ addressSpaces: 0, framesUsed: 0, framesPinned: 0 })
+  })
+
+  it("name a file of another image by its number, not by its bytes", async () => {
+    const pool = await PagePool.create({ bytes: 1 << 20 })
+    const [one, other] = [pool.mountSync(withFile("bytes of one")), pool.mountSync(withFile("other bytes"))]
+    const entry = [...one.walkSync("/")].find(({ path }) => path === "/a") as WalkEntry
+    expect(one.readFileSync(entry, "utf8")).toBe("bytes of one")
+    expect(other.readFileSync(entry, "utf8")).toBe("other bytes")
+    const file = other.openSync(entry)
+    expect(file.size).toBe(11)
+    file.closeSync()
+    await pool.close()
   })
 })
 

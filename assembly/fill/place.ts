@@ -94,6 +94,9 @@ function decodeExtent(slot: Slot, extent: Extent, target: usize, length: u32, sl
   if (slot.flags & CONTENT_ZERO_PADDED) {
     const limit = min<u32>(sourceLength, (1 as u32) << slot.blockBits)
     let padding: u32 = 0
+    // What is loaded behind the limit lies in the staging's margin, and cannot take padding beyond it.
+    while (padding < limit && !load<u64>(source + padding)) padding += sizeof<u64>()
+    padding = min(padding, limit)
     while (padding < limit) {
       if (load<u8>(source + padding)) break
       padding++

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { corrupted } from "../errors.js"
 import { readU16, readU32 } from "./bytes.js"
-import { compareNames } from "./names.js"
 import { type Nid, nidFromWords } from "./nid.js"
 
 const DIRENT_SIZE = 12
@@ -18,29 +17,39 @@ export interface RawDirent {
   type: number
 }
 
+/** Told of an entry whose name are bytes `start` to before `end` of its block. */
+export type DirentVisitor = (start: number, end: number, nid: Nid, type: number) => void
+
 /**
- * All entries of one directory block, in the order of the block (format section 6). The last block of a
+ * Tells of all entries of one directory block, in the order of the block (format section 6). The last block of a
  * directory may be shorter than others; pass just its bytes.
  *
  * Throws EUCLEAN, with the offset in the block, when a name is empty, longer than 255 bytes, holds "/" or NUL or
  * does not follow its predecessor in memory and in order.
  */
-export function parseDirentBlock(block: Uint8Array): RawDirent[] {
+export function visitDirents(block: Uint8Array, visit: DirentVisitor): void {
   const count = direntCount(block)
-  const dirents: RawDirent[] = []
-  let previous: Uint8Array | undefined
+  let [previousStart, previousEnd] = [0, 0]
   for (let index = 0; index < count; index++) {
     const start = nameStart(block, index, count)
-    const name = block.slice(start, nameEnd(block, index, count, start))
-    if (name.includes(0) || name.includes(SLASH)) {
-      throw corrupted("dirent name holds a slash or NUL", { offset: start })
+    const end = nameEnd(block, index, count, start)
+    for (let at = start; at < end; at++) {
+      const byte = block[at]
+      if (byte === 0 || byte === SLASH) throw corrupted("dirent name holds a slash or NUL", { offset: start })
     }
-    if (previous !== undefined && compareNames(previous, name) >= 0) {
+    if (index > 0 && compareWithin(block, previousStart, previousEnd, start, end) >= 0) {
       throw corrupted("dirent names are out of order", { offset: start })
     }
-    dirents.push({ name, nid: direntNid(block, index), type: direntType(block, index) })
-    previous = name
+    visit(start, end, direntNid(block, index), direntType(block, index))
+    previousStart = start
+    previousEnd = end
   }
+}
+
+/** All entries of one directory block, as {@link visitDirents} tells of them. */
+export function parseDirentBlock(block: Uint8Array): RawDirent[] {
+  const dirents: RawDirent[] = []
+  visitDirents(block, (start, end, nid, type) => dirents.push({ name: block.slice(start, end), nid, type }))
   return dirents
 }
 
@@ -110,6 +119,22 @@ function lastNameEnd(block: Uint8Array, start: number): number {
   let end = start
   while (end < limit && block[end] !== 0) end++
   return end
+}
+
+/** compareNames(block[start..end], block[otherStart..otherEnd]) without views. */
+function compareWithin(
+  block: Uint8Array,
+  start: number,
+  end: number,
+  otherStart: number,
+  otherEnd: number,
+): number {
+  const length = Math.min(end - start, otherEnd - otherStart)
+  for (let at = 0; at < length; at++) {
+    const difference = (block[start + at] as number) - (block[otherStart + at] as number)
+    if (difference !== 0) return difference
+  }
+  return end - start - (otherEnd - otherStart)
 }
 
 /** compareNames(block[start..end], name) without a view. */

@@ -9,41 +9,42 @@ const ESCAPE_BASE = 0xdc00
 
 /** The name as text, reversibly: invalid bytes 0xNN become U+DCNN. Takes shared memory, too. */
 export function decodeName(bytes: Uint8Array): string {
+  return decodeNameAt(bytes, 0, bytes.length)
+}
+
+/** Like {@link decodeName}, of the name in bytes `start` to before `end`. */
+export function decodeNameAt(bytes: Uint8Array, start: number, end: number): string {
   let text = ""
-  let at = 0
+  let at = start
   // Most names are ASCII: eight bytes a step as long as that lasts.
-  for (; at + 8 <= bytes.length; at += 8) {
-    const [a, b, c, d] = [
-      bytes[at] as number,
-      bytes[at + 1] as number,
-      bytes[at + 2] as number,
-      bytes[at + 3] as number,
-    ]
-    const [e, f, g, h] = [
-      bytes[at + 4] as number,
-      bytes[at + 5] as number,
-      bytes[at + 6] as number,
-      bytes[at + 7] as number,
-    ]
+  for (; at + 8 <= end; at += 8) {
+    const a = bytes[at] as number
+    const b = bytes[at + 1] as number
+    const c = bytes[at + 2] as number
+    const d = bytes[at + 3] as number
+    const e = bytes[at + 4] as number
+    const f = bytes[at + 5] as number
+    const g = bytes[at + 6] as number
+    const h = bytes[at + 7] as number
     if ((a | b | c | d | e | f | g | h) >= 0x80) break
     text += String.fromCharCode(a, b, c, d, e, f, g, h)
   }
-  while (at < bytes.length) {
+  while (at < end) {
     const first = bytes[at] as number
     if (first < 0x80) {
       text += String.fromCharCode(first)
       at++
       continue
     }
-    const length = sequenceLength(bytes, at)
+    const length = sequenceLength(bytes, at, end)
     text += length === 0 ? String.fromCharCode(ESCAPE_BASE + first) : sequenceText(bytes, at, length)
     at += length || 1
   }
   return text
 }
 
-/** Bytes of the valid UTF-8 sequence of two to four bytes that begins at `at`; 0 if there is none. */
-function sequenceLength(bytes: Uint8Array, at: number): number {
+/** Bytes of the valid UTF-8 sequence of two to four bytes that begins at `at`; 0 if there is none before `end`. */
+function sequenceLength(bytes: Uint8Array, at: number, end: number): number {
   const first = bytes[at] as number
   const second = bytes[at + 1] ?? 0
   if (first < 0xc2 || first > 0xf4) return 0
@@ -52,6 +53,7 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
   const highest = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf
   if (second < lowest || second > highest) return 0
   const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
+  if (at + length > end) return 0
   for (let k = 2; k < length; k++) if (((bytes[at + k] ?? 0) & 0xc0) !== 0x80) return 0
   return length
 }
