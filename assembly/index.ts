@@ -12,20 +12,22 @@ import {
   CONTROL_MAGIC,
   control,
   EXCHANGE_OFFSET,
+  FILL_EPOCH,
   guarded,
   layOut,
+  MOUNTS,
   slotAddress,
-  WorkerRecord,
-  workerAddress,
+  workerRecord,
 } from "./layout"
 import { mapExtent } from "./map/map"
 import { releaseMetadata } from "./map/metadata"
 import { acquirePages, copyPages, firstMissing as firstMissingPage, releasePages } from "./pool/access"
+import { addShared } from "./pool/atomics"
 import { dropRange as drop } from "./pool/drop"
-import { freeAllFrames } from "./pool/frames"
+import { rebuildBitmap } from "./pool/frames"
 import { internSpace } from "./pool/intern"
-import { lock, unlock } from "./pool/lock"
-import { freeAllSpaces } from "./pool/spaces"
+import { enterPlace } from "./pool/places"
+import { setWindow } from "./pool/resize"
 import { collectStatistics } from "./pool/statistics"
 import {
   EXTENT_ALGORITHM,
@@ -54,8 +56,11 @@ export { decodeDeflate } from "./codec/deflate"
 export { decodeLz4 } from "./codec/lz4"
 export { decodeLzma } from "./codec/lzma"
 export { decodeZstd } from "./codec/zstd"
-export { dropMount, dropPages } from "./pool/drop"
+export { dropAll, dropMount } from "./pool/drop"
 export { releaseSpace } from "./pool/intern"
+export { freePlace, takePlace } from "./pool/places"
+export { resizePool } from "./pool/resize"
+export { describeFrames, describeSpace } from "./pool/statistics"
 
 // The pool's birth.
 
@@ -64,39 +69,31 @@ export function poolBytes(frameCount: u32, spaceCapacity: u32, workerCount: u32)
   return layOut(frameCount, spaceCapacity, workerCount, false) as f64
 }
 
-/** Sets up an empty pool. Only valid once per memory, before any other instance works on it. */
+/** Sets up an empty pool. Only valid once per memory, all zeros, before any other instance works on it. */
 export function createPool(frameCount: u32, spaceCapacity: u32, workerCount: u32): void {
   layOut(frameCount, spaceCapacity, workerCount, true)
-  freeAllFrames()
-  freeAllSpaces()
-  const c = control()
-  const g = guarded()
-  g.nextMount = 1
-  g.nextWorker = 0
-  c.magic = CONTROL_MAGIC
+  rebuildBitmap()
+  guarded().onlineFrames = frameCount
+  setWindow()
+  control().magic = CONTROL_MAGIC
 }
 
-/** Takes a worker region for this instance; answers its address, or 0 if all are taken or there is no pool. */
-export function joinPool(): usize {
-  const c = control()
-  const g = guarded()
-  if (c.magic != CONTROL_MAGIC) return 0
-  lock()
-  const number = g.nextWorker
-  const isFree = number < c.workerCount
-  if (isFree) g.nextWorker = number + 1
-  unlock()
-  return isFree ? workerAddress(number) : 0
+/**
+ * Comes into a place that takePlace() took; answers the address of the worker's region, or 0 if there is no pool.
+ * `mayWait`: whether the thread may sleep.
+ */
+export function joinPool(place: u32, mayWait: bool): usize {
+  return control().magic == CONTROL_MAGIC ? enterPlace(place, mayWait) : 0
 }
 
 /** A number for a mount, or for a file among those that share a space, that no other on this pool has or had. */
 export function nextMount(): u32 {
-  lock()
-  const g = guarded()
-  const mount = g.nextMount
-  g.nextMount = mount + 1
-  unlock()
-  return mount
+  return addShared(MOUNTS, 1) + 1
+}
+
+/** Address of the word that counts finished fills: whoever waits for one waits on it. */
+export function fillEpochAt(): usize {
+  return FILL_EPOCH
 }
 
 /** Address of a worker's exchange area. */
@@ -112,25 +109,33 @@ export function slotAt(worker: usize, slot: u32): usize {
 // Address spaces.
 
 /** See internSpace() of pool/intern.ts; the key lies at the beginning of the worker's exchange area. */
-export function openSpace(worker: usize, tag: u32, owner: u32, keyLength: u32, size: f64): i32 {
-  return internSpace(tag, owner, exchangeAt(worker), keyLength, size as u64)
+export function openSpace(
+  worker: usize,
+  tag: u32,
+  owner: u32,
+  keyLength: u32,
+  size: f64,
+  mount: u32,
+  domain: u32,
+): i32 {
+  return internSpace(worker, tag, owner, exchangeAt(worker), keyLength, size as u64, mount, domain)
 }
 
 // Reading.
 
 /** See acquirePages() of pool/access.ts. */
 export function acquire(worker: usize, space: u32, page: f64, count: u32, isUse: bool): usize {
-  return acquirePages(changetype<WorkerRecord>(worker), space, page as u64, count, isUse)
+  return acquirePages(workerRecord(worker), space, page as u64, count, isUse)
 }
 
 /** See releasePages() of pool/access.ts. */
-export function release(address: usize, count: u32): void {
-  releasePages(address, count)
+export function release(worker: usize, address: usize, count: u32): void {
+  releasePages(workerRecord(worker), address, count)
 }
 
 /** See copyPages() of pool/access.ts. */
 export function copy(worker: usize, space: u32, position: f64, length: u32, target: usize): bool {
-  return copyPages(changetype<WorkerRecord>(worker), space, position as u64, length, target)
+  return copyPages(workerRecord(worker), space, position as u64, length, target)
 }
 
 /** See firstMissing() of pool/access.ts. */
@@ -140,12 +145,12 @@ export function firstMissing(space: u32, from: f64, to: f64): f64 {
 
 /** The page that the last copy() missed. */
 export function missingPage(worker: usize): f64 {
-  return changetype<WorkerRecord>(worker).missingPage as f64
+  return workerRecord(worker).missingPage as f64
 }
 
 /** See dropRange() of pool/drop.ts. */
-export function dropRange(space: u32, from: f64, to: f64, reader: u32): u32 {
-  return drop(space, from as u64, to as u64, reader)
+export function dropRange(worker: usize, space: u32, from: f64, to: f64, reader: u32): u32 {
+  return drop(worker, space, from as u64, to as u64, reader)
 }
 
 // Filling. The content's description has been written to the head of the slot.
@@ -157,7 +162,7 @@ export function planFill(worker: usize, slot: usize, page: f64, want: u32, reque
   s.page = page as u64
   s.want = want
   s.request = request
-  if (!(request & REQUEST_DIRECT)) changetype<WorkerRecord>(worker).misses += 1
+  if (!(request & REQUEST_DIRECT)) workerRecord(worker).misses += 1
   return plan(s)
 }
 
@@ -229,7 +234,7 @@ export function extentField(slot: usize, field: u32): f64 {
 
 /** Writes the record of pool/statistics.ts to the beginning of the worker's exchange area. */
 export function statistics(worker: usize): void {
-  collectStatistics(exchangeAt(worker))
+  collectStatistics(worker, exchangeAt(worker))
 }
 
 /** xxHash32 of bytes in memory. */

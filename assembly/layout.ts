@@ -6,12 +6,20 @@
  *   0          constant tables (data segments; the only ones)
  *   CONTROL    control block: sizes, addresses of the regions below, lock, hand, counters
  *              frame bitmap     one bit a frame, set = free
- *              frame table      FRAME_RECORD_SIZE a frame: state, address space, page, chain
- *              page buckets     u32 each: first frame of a hash chain, + 1
+ *              frame table      FRAME_RECORD_SIZE a frame: state, address space, page, chains
+ *              page buckets     u32 each: first link of a hash chain (pool/pages.ts)
+ *              content buckets  u32 each: first frame of a chain of equal hashes, + 1 (pool/content.ts)
+ *              content table    CONTENT_RECORD_SIZE a frame: hash and chain
  *              space table      SPACE_RECORD_SIZE an address space
  *              space buckets    u32 each: first space of a hash chain
+ *              alias table      ALIAS_RECORD_SIZE a page that lies in another page's frame
+ *              member table     MEMBER_RECORD_SIZE a mount that uses an address space
+ *              pin tables       u16 a frame, one table a worker place: pins that this worker holds
  *              workers          WORKER_SIZE each: counters, exchange area, scratch, fill slots
  *              frames           PAGE_SIZE each, to the end of memory
+ *
+ * The tables of spaces, aliases and members are sized for the worst case and used from their beginning: what
+ * was never used was never touched, and costs address space only.
  *
  * A worker's region:
  *
@@ -23,7 +31,9 @@
  */
 import { alignUp, PAGE_BITS, PAGE_SIZE } from "./bits"
 import { CODEC_WORKSPACE_BYTES } from "./codec/codec"
-import { EXTENT_LIMIT, READ_MARGIN, SLOT_SIZE, WINDOW_LIMIT } from "./slot"
+import { EXTENT_LIMIT, EXTENTS_OFFSET, READ_MARGIN, SLOT_SIZE } from "./slot"
+
+export { WINDOW_LIMIT } from "./slot"
 
 /** Constant tables end before this. */
 export const CONTROL: usize = 0x10000
@@ -36,15 +46,14 @@ const CONTROL_SIZE: u32 = PAGE_SIZE
  *   0    frameCount | bucketMask | spaceCapacity | spaceBucketMask
  *   16   workerCount | windowLimit | bitmap | frameTable
  *   32   buckets | spaces | spaceBuckets | workers               addresses of the regions
- *   48   frames | end | magic | -
+ *   48   frames | end | magic | contentBuckets
+ *   64   aliases | aliasCapacity | members | memberCapacity
+ *   80   pinTables | contentTable | -
  *
- *   128  lock                                                    LOCK
- *
- *   256  hand | freeFrames | bitmapHint | freeSpace              GUARDED: under the lock
- *   272  usedSpaces | nextMount | nextWorker | -
- *   288  reclaimed (u64)
- *
+ *   128  lock | serial                                           LOCK, LOCK_SERIAL
+ *   256  hand | freeFrames | ...                                 GUARDED: under the lock
  *   384  fillEpoch: counts finished fills; waiters wait on it    FILL_EPOCH
+ *   512  places | mounts                                         PLACES, MOUNTS
  */
 @unmanaged
 export class Control {
@@ -53,7 +62,7 @@ export class Control {
   spaceCapacity: u32
   spaceBucketMask: u32
   workerCount: u32
-  /** Pages that one fill brings in at the most: WINDOW_LIMIT, less in a small pool. */
+  /** Pages that one fill brings in at the most: WINDOW_LIMIT, less in a small pool. Follows the pool's size. */
   windowLimit: u32
   bitmap: usize
   frameTable: usize
@@ -64,9 +73,24 @@ export class Control {
   frames: usize
   end: usize
   magic: u32
+  contentBuckets: usize
+  aliases: usize
+  aliasCapacity: u32
+  members: usize
+  memberCapacity: u32
+  pinTables: usize
+  contentTable: usize
 }
 
-/** The part of the control block that the lock guards. */
+/**
+ * The part of the control block that the lock guards.
+ *
+ *   0    hand | freeFrames | bitmapHint | onlineFrames
+ *   16   freeSpace | spaceTop | usedSpaces | usesContent
+ *   32   freeAlias | aliasTop | usedAliases | aliasHand
+ *   48   freeMember | memberTop | keyFrames | repairs
+ *   64   reclaimed (u64) | merged (u64)
+ */
 @unmanaged
 export class Guarded {
   /** Where reclaim goes on. */
@@ -74,20 +98,43 @@ export class Guarded {
   freeFrames: u32
   /** Where the search for free frames goes on. */
   bitmapHint: u32
-  /** First record of the list of free address spaces, 0 = none. */
+  /** Frames that may be used: all but those that a smaller pool set aside. */
+  onlineFrames: u32
+  /** First record of the list of free address spaces, 0 = none; and how many were ever used. */
   freeSpace: u32
+  spaceTop: u32
   usedSpaces: u32
-  nextMount: u32
-  nextWorker: u32
-  reserved: u32
-  /** Pages thrown out of their frames so far. */
+  /** Whether a page has ever been entered into the content chains. */
+  usesContent: u32
+  /** The same for aliases; aliasHand: which one goes next when all are in use. */
+  freeAlias: u32
+  aliasTop: u32
+  usedAliases: u32
+  aliasHand: u32
+  /** The same for members. */
+  freeMember: u32
+  memberTop: u32
+  /** Frames that hold long keys. */
+  keyFrames: u32
+  /** How often the pool was put in order after a worker that ended in the middle of a change. */
+  repairs: u32
+  /** Pages thrown out of their frames so far, and pages that found an equal one in the pool. */
   reclaimed: u64
+  merged: u64
 }
 
 const LINE_SIZE: usize = 128
+/** The lock's word, see pool/lock.ts, and how often it has been taken. */
 export const LOCK: usize = CONTROL + LINE_SIZE
+export const LOCK_SERIAL: usize = LOCK + 4
 const GUARDED: usize = LOCK + LINE_SIZE
 export const FILL_EPOCH: usize = GUARDED + LINE_SIZE
+/** One bit a worker place, set = taken; and how many mounts there have been. */
+export const PLACES: usize = FILL_EPOCH + LINE_SIZE
+export const MOUNTS: usize = PLACES + 4
+
+/** As many places as bits in the word at PLACES. */
+export const WORKER_LIMIT: u32 = 32
 
 /** Says that a control block has been set up ("EROF"). */
 export const CONTROL_MAGIC: u32 = 0x464f5245
@@ -97,8 +144,8 @@ export const CONTROL_MAGIC: u32 = 0x464f5245
  *
  *   0    state | space       state: see pool/frames.ts; space: whose page is in it, 0 = none
  *   8    page (u64)          number of that page
- *   16   next | reader       next frame of the same hash chain, + 1; 0 = end. reader: the file that brought the page in
- *   24   -
+ *   16   next | reader       next link of the same hash chain; the file that brought the page in
+ *   24   aliases | -         first alias of the frame, 0 = none
  */
 @unmanaged
 export class FrameRecord {
@@ -107,19 +154,73 @@ export class FrameRecord {
   page: u64
   next: u32
   reader: u32
+  aliases: u32
+  reserved: u32
 }
 
 export const FRAME_RECORD_BITS: u32 = 5
 export const FRAME_RECORD_SIZE: u32 = 1 << FRAME_RECORD_BITS
 
 /**
+ * By which content a frame is found. One per frame, in the order of the frames; touched where pages share by content.
+ *
+ *   0    hash | next            of the page's bytes, 0 = in no chain; next frame of the same chain, + 1
+ */
+@unmanaged
+export class ContentRecord {
+  hash: u32
+  next: u32
+}
+
+export const CONTENT_RECORD_BITS: u32 = 3
+export const CONTENT_RECORD_SIZE: u32 = 1 << CONTENT_RECORD_BITS
+
+/**
+ * A page whose bytes lie in the frame of another, equal page. Aliases count from 1.
+ *
+ *   0    space | frame          space 0 = free
+ *   8    page (u64)
+ *   16   next | sibling         next link of the hash chain (of the free list); next alias of the same frame
+ *   24   reader | -             the file that brought the page in
+ */
+@unmanaged
+export class AliasRecord {
+  space: u32
+  frame: u32
+  page: u64
+  next: u32
+  sibling: u32
+  reader: u32
+  reserved: u32
+}
+
+export const ALIAS_RECORD_SIZE: u32 = offsetof<AliasRecord>()
+
+/**
+ * A mount that uses an address space, in one worker. Members count from 1.
+ *
+ *   0    next | mount           next member of the same space (of the free list)
+ *   8    place | references     whose references; 0 references = free
+ */
+@unmanaged
+export class MemberRecord {
+  next: u32
+  mount: u32
+  place: u32
+  references: u32
+}
+
+export const MEMBER_RECORD_SIZE: u32 = offsetof<MemberRecord>()
+
+/**
  * An address space: the pages of one file identity.
  *
- *   0    tag | owner | hash | next        kind of key, whose it is (intern.ts); hash chain, 0 = end
+ *   0    tag | owner | hash | next        kind of key, 0 = free; whose it is (intern.ts); hash chain, 0 = end
  *   16   references | pages | keyLength | keyFrame
  *   32   size (u64)                       of the file, in bytes
- *   40   keyFrameCount | -
- *   48   key, when it is not longer than SPACE_KEY_INLINE; else it lies in frames of its own
+ *   40   keyFrameCount | domain           domain: only pages of the same one may share a frame
+ *   48   members | -                      first member
+ *   56   key, when it is not longer than SPACE_KEY_INLINE; else it lies in frames of its own
  */
 @unmanaged
 export class SpaceRecord {
@@ -133,6 +234,8 @@ export class SpaceRecord {
   keyFrame: u32
   size: u64
   keyFrameCount: u32
+  domain: u32
+  members: u32
   reserved: u32
 }
 
@@ -144,7 +247,7 @@ export const SPACE_KEY_INLINE: u32 = SPACE_RECORD_SIZE - SPACE_KEY_OFFSET
 /**
  * The head of a worker's region. Counters are plain: only this worker writes them.
  *
- *   0    runLength | -                            pages of the run that acquirePages() found
+ *   0    runLength | place                        pages of the run that acquirePages() found; number of the place
  *   8    hits (u64) | misses (u64)
  *   24   bytesDecoded (u64) | pagesFilled (u64)
  *   40   missingPage (u64)                        first page that copyPages() missed
@@ -152,11 +255,12 @@ export const SPACE_KEY_INLINE: u32 = SPACE_RECORD_SIZE - SPACE_KEY_OFFSET
  *   56   workspace: logical (u64) | address (u64)
  *   72   workspace: length | algorithm | device | decoded
  *   88   workspace: flags | extent                bytes of the whole extent
+ *   96   mayWait | -                              whether the thread may sleep
  */
 @unmanaged
 export class WorkerRecord {
   runLength: u32
-  reserved: u32
+  place: u32
   hits: u64
   misses: u64
   bytesDecoded: u64
@@ -172,6 +276,7 @@ export class WorkerRecord {
   workspaceDecoded: u32
   workspaceFlags: u32
   workspaceExtent: u32
+  mayWait: u32
 }
 
 export const EXCHANGE_OFFSET: u32 = PAGE_SIZE
@@ -210,8 +315,27 @@ export function slotAddress(worker: usize, slot: u32): usize {
   return worker + SLOTS_OFFSET + (slot as usize) * SLOT_SIZE
 }
 
+/** Makes the slots of a worker region as they were before any fill. */
+export function clearSlots(worker: usize): void {
+  for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) memory.fill(slotAddress(worker, slot), 0, EXTENTS_OFFSET)
+}
+
+/** A worker's table of the pins it holds: one u16 a frame. */
+export function pinTable(place: u32): usize {
+  const c = control()
+  return c.pinTables + (((place * c.frameCount) as usize) << 1)
+}
+
+/** The record of a worker region. */
+export function workerRecord(worker: usize): WorkerRecord {
+  return changetype<WorkerRecord>(worker)
+}
+
 /** More frames or address spaces than that exceed any memory. */
 const ENTRY_LIMIT: u32 = 1 << 25
+/** Aliases there may be for every frame, and frames for every bucket of address spaces (a power of two). */
+const ALIASES_PER_FRAME: u32 = 2
+const SPACE_BUCKET_SHARE: u32 = 2
 
 /** Buckets for so many entries: the power of two at or above it. */
 function bucketsFor(entries: u32): u32 {
@@ -226,15 +350,22 @@ function bucketsFor(entries: u32): u32 {
  */
 export function layOut(frameCount: u32, spaceCapacity: u32, workerCount: u32, write: bool): u64 {
   // More could not fit, and the sums below cannot wrap.
-  if (frameCount > ENTRY_LIMIT || spaceCapacity > ENTRY_LIMIT) return 0
+  if (frameCount > ENTRY_LIMIT || spaceCapacity > ENTRY_LIMIT || workerCount > WORKER_LIMIT) return 0
   const buckets = bucketsFor(frameCount)
-  const spaceBuckets = bucketsFor(spaceCapacity)
+  const spaceBuckets = bucketsFor(frameCount >> SPACE_BUCKET_SHARE)
+  const aliasCapacity = frameCount * ALIASES_PER_FRAME
+  const memberCapacity = spaceCapacity + frameCount
   const bitmap = (CONTROL as u64) + CONTROL_SIZE
   const frameTable = alignUp(bitmap + (frameCount >> 3) + 8, 64)
   const bucketTable = frameTable + ((frameCount as u64) << FRAME_RECORD_BITS)
-  const spaces = alignUp(bucketTable + ((buckets as u64) << 2), SPACE_RECORD_SIZE)
+  const contentTable = bucketTable + ((buckets as u64) << 2)
+  const contentRecords = contentTable + ((buckets as u64) << 2)
+  const spaces = alignUp(contentRecords + ((frameCount as u64) << CONTENT_RECORD_BITS), SPACE_RECORD_SIZE)
   const spaceTable = spaces + (((spaceCapacity as u64) + 1) << SPACE_RECORD_BITS)
-  const workers = alignUp(spaceTable + ((spaceBuckets as u64) << 2), PAGE_SIZE)
+  const aliases = alignUp(spaceTable + ((spaceBuckets as u64) << 2), PAGE_SIZE)
+  const members = alignUp(aliases + ((aliasCapacity as u64) + 1) * ALIAS_RECORD_SIZE, PAGE_SIZE)
+  const pinTables = alignUp(members + ((memberCapacity as u64) + 1) * MEMBER_RECORD_SIZE, PAGE_SIZE)
+  const workers = alignUp(pinTables + (((workerCount as u64) * frameCount) << 1), PAGE_SIZE)
   const frames = alignUp(workers + (workerCount as u64) * WORKER_SIZE, PAGE_SIZE)
   const end = frames + ((frameCount as u64) << PAGE_BITS)
   if (end > 0xffff0000) return 0
@@ -245,12 +376,18 @@ export function layOut(frameCount: u32, spaceCapacity: u32, workerCount: u32, wr
     c.spaceCapacity = spaceCapacity
     c.spaceBucketMask = spaceBuckets - 1
     c.workerCount = workerCount
-    c.windowLimit = max<u32>(1, min<u32>(WINDOW_LIMIT, frameCount >> 3))
     c.bitmap = bitmap as usize
     c.frameTable = frameTable as usize
     c.buckets = bucketTable as usize
+    c.contentBuckets = contentTable as usize
+    c.contentTable = contentRecords as usize
     c.spaces = spaces as usize
     c.spaceBuckets = spaceTable as usize
+    c.aliases = aliases as usize
+    c.aliasCapacity = aliasCapacity
+    c.members = members as usize
+    c.memberCapacity = memberCapacity
+    c.pinTables = pinTables as usize
     c.workers = workers as usize
     c.frames = frames as usize
     c.end = end as usize

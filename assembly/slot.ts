@@ -33,11 +33,14 @@ export const CONTENT_ZERO_PADDED: u32 = 1 << 2
 export const CONTENT_CHUNK_INDEXES: u32 = 1 << 3
 export const CONTENT_CHUNK_48BIT: u32 = 1 << 4
 export const CONTENT_IS_PACKED: u32 = 1 << 5
+export const CONTENT_MERGE: u32 = 1 << 6
 
 /** Flags of a request. */
 export const REQUEST_STEAL: u32 = 1 << 0
 /** Past the pool: the run lies in the slot itself, no page enters the pool. */
 export const REQUEST_DIRECT: u32 = 1 << 1
+/** Takes pages over that another worker has been filling for too long. */
+export const REQUEST_SEIZE: u32 = 1 << 2
 
 /**
  * One fill. First what the content's inode says, written by src/core.ts in one piece; then the request, what
@@ -65,6 +68,7 @@ export const REQUEST_DIRECT: u32 = 1 << 1
  *   EXTENTS_OFFSET   EXTENT_TABLE_LENGTH Extent records
  *   RANGES_OFFSET    RANGE_TABLE_LENGTH Range records
  *   RUN_OFFSET       RUN_LIMIT u32: the frame of each page of the run
+ *   HASHES_OFFSET    RUN_LIMIT u32: the hash of each page of the run, where pages share by content
  *   STAGING_OFFSET   STAGING_SIZE bytes: what the extents are stored as, and a margin
  *   DIRECT_OFFSET    DIRECT_PAGES pages: the run of a fill that goes past the pool
  */
@@ -133,6 +137,7 @@ export const EXTENT_SIZE: u32 = offsetof<Extent>()
 export const RANGES_OFFSET: u32 = EXTENTS_OFFSET + EXTENT_TABLE_LENGTH * EXTENT_SIZE
 export const RANGE_SIZE: u32 = offsetof<Range>()
 export const RUN_OFFSET: u32 = RANGES_OFFSET + RANGE_TABLE_LENGTH * RANGE_SIZE
+export const HASHES_OFFSET: u32 = RUN_OFFSET + RUN_LIMIT * 4
 export const STAGING_OFFSET: u32 = 256 << 10
 export const DIRECT_OFFSET: u32 = STAGING_OFFSET + STAGING_SIZE + READ_MARGIN
 /** Pages that one fill past the pool brings at the most. */

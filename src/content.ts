@@ -80,6 +80,6 @@ export class Content {
   /** Gives the address space back. */
   release(core: Core): void {
     this.#isReleased = true
-    core.releaseSpace(this.space)
+    core.releaseSpace(this.space, this.description.mount)
   }
 }

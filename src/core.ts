@@ -12,6 +12,7 @@ export const PAGE_SIZE = 1 << PAGE_BITS
 export const TAG_INODE = 1
 export const TAG_DEVICE = 2
 export const TAG_FINGERPRINT = 3
+export const TAG_DOMAIN = 4
 
 /** How the bytes of an extent get into the frames; see KIND_ in assembly/slot.ts. */
 export const EXTENT_KINDS = ["raw", "hole", "inline", "fragment", "plain", "compressed"] as const
@@ -20,6 +21,7 @@ export const EXTENT_KINDS = ["raw", "hole", "inline", "fragment", "plain", "comp
 export const SLOT_COUNT = 8
 const REQUEST_STEAL = 1
 const REQUEST_DIRECT = 2
+const REQUEST_SEIZE = 4
 
 const SLOT_NEED_PAGE = 0
 const SLOT_NEED_COUNT = 1
@@ -33,14 +35,25 @@ const SLOT_WANT = 7
 interface CoreExports {
   poolBytes(frames: number, spaces: number, workers: number): number
   createPool(frames: number, spaces: number, workers: number): void
-  joinPool(): number
+  takePlace(): number
+  joinPool(place: number, mayWait: boolean): number
+  freePlace(worker: number, place: number): void
+  fillEpochAt(): number
   nextMount(): number
   exchangeAt(worker: number): number
   slotAt(worker: number, slot: number): number
-  openSpace(worker: number, tag: number, owner: number, keyLength: number, size: number): number
-  releaseSpace(space: number): void
+  openSpace(
+    worker: number,
+    tag: number,
+    owner: number,
+    keyLength: number,
+    size: number,
+    mount: number,
+    domain: number,
+  ): number
+  releaseSpace(worker: number, space: number, mount: number): void
   acquire(worker: number, space: number, page: number, count: number, isUse: boolean): number
-  release(address: number, count: number): void
+  release(worker: number, address: number, count: number): void
   copy(worker: number, space: number, position: number, length: number, target: number): number
   missingPage(worker: number): number
   firstMissing(space: number, from: number, to: number): number
@@ -53,12 +66,43 @@ interface CoreExports {
   rangeField(slot: number, range: number, field: number): number
   extentField(slot: number, field: number): number
   failRange(slot: number, range: number): void
-  dropPages(space: number): number
-  dropRange(space: number, from: number, to: number, reader: number): number
-  dropMount(mount: number): number
+  dropAll(worker: number): number
+  dropRange(worker: number, space: number, from: number, to: number, reader: number): number
+  dropMount(worker: number, mount: number, device: number): number
+  resizePool(worker: number, frames: number): number
+  describeFrames(worker: number, first: number, count: number, target: number): number
+  describeSpace(worker: number, space: number, target: number, limit: number): number
   statistics(worker: number): void
   xxh32(address: number, length: number, seed: number): number
 }
+
+/** Identity of an address space: kind, whose it is, and bytes; and who asks for it. */
+export interface SpaceKey {
+  tag: number
+  owner: number
+  key: Uint8Array
+  /** Of the file, in bytes. */
+  size: number
+  /** Mount that refers to it. */
+  mount: number
+  /** Number of the domain: pages of different ones never lie in one frame. */
+  domain: number
+}
+
+/** Who uses an address space. */
+export interface SpaceDescription {
+  pages: number
+  /** Whether it is the metadata of an image rather than a file. */
+  isDevice: boolean
+  mounts: number[]
+}
+
+/** What {@link Core.describeFrames} says of frames that hold none of the pool's pages. */
+export const KEPT_FRAME = 0xffffffff
+/** Frames described by one call: as many as fit the exchange area. */
+const FRAMES_AT_ONCE = 32 << 10
+/** Members of an address space that are told. */
+const MAX_MEMBERS = 1024
 
 /** How big a pool is laid out. */
 export interface PoolSizes {
@@ -75,14 +119,19 @@ export interface PoolStatistics {
   frames: number
   framesUsed: number
   framesPinned: number
+  framesBusy: number
   spaces: number
   pagesShared: number
   pagesSaved: number
+  pagesAliased: number
+  pagesMerged: number
   hits: number
   misses: number
   bytesDecoded: number
   pagesFilled: number
   pagesReclaimed: number
+  bookkeepingBytes: number
+  repairs: number
 }
 
 /** Fields of {@link PoolStatistics} in the order of the core's record. */
@@ -90,14 +139,19 @@ const STATISTICS_FIELDS = [
   "frames",
   "framesUsed",
   "framesPinned",
+  "framesBusy",
   "spaces",
   "pagesShared",
   "pagesSaved",
+  "pagesAliased",
+  "pagesMerged",
   "hits",
   "misses",
   "bytesDecoded",
   "pagesFilled",
   "pagesReclaimed",
+  "bookkeepingBytes",
+  "repairs",
 ] as const
 
 /** Bytes of the longest piece of metadata whose array is kept: an extended inode. */
@@ -109,11 +163,18 @@ const MAX_FRAMES = (MAX_WASM_PAGES * 2 ** WASM_PAGE_BITS) / PAGE_SIZE
 
 /** One instance of the core on a pool's memory. Addresses are byte positions in that memory. */
 export class Core {
+  readonly module: WebAssembly.Module
   readonly memory: WebAssembly.Memory
+  /** Number of this instance's place among the pool's workers. */
+  readonly place: number
   /** All of the memory; asked for once, as it never grows, and asking takes longer than a cached read. */
   readonly buffer: ArrayBufferLike
   readonly bytes: Uint8Array
   readonly isShared: boolean
+  /** Whether this thread may sleep until another has done something. */
+  readonly maySleep: boolean
+  /** Fills that had ended when the last plan was made. */
+  epochAtPlan = 0
   /** Where the exchange area lies: keys and small pieces of metadata pass through it. */
   readonly exchange: number
   readonly #exports: CoreExports
@@ -122,11 +183,21 @@ export class Core {
   readonly #runLength: number
   /** Arrays over the beginning of the exchange area, by their lengths. */
   readonly #pieces: (Uint8Array | undefined)[] = new Array(MAX_KEPT_PIECE + 1).fill(undefined)
+  readonly #epoch: Int32Array
 
-  private constructor(memory: WebAssembly.Memory, exports: CoreExports, isShared: boolean) {
-    const worker = exports.joinPool()
-    if (worker === 0) throw new ErofsError("EBUSY", "every worker place of the pool is taken")
+  private constructor(
+    module: WebAssembly.Module,
+    memory: WebAssembly.Memory,
+    place: number,
+    isShared: boolean,
+  ) {
+    const exports = instantiate(module, memory)
+    this.maySleep = isShared && maySleep()
+    const worker = exports.joinPool(place, this.maySleep)
+    if (worker === 0) throw new ErofsError("EINVAL", "there is no pool in this memory")
+    this.module = module
     this.memory = memory
+    this.place = place
     this.buffer = memory.buffer
     this.bytes = new Uint8Array(this.buffer)
     this.isShared = isShared
@@ -134,6 +205,7 @@ export class Core {
     this.#exports = exports
     this.#worker = worker
     this.#runLength = worker >>> 2
+    this.#epoch = new Int32Array(this.buffer, exports.fillEpochAt(), 1)
     this.exchange = exports.exchangeAt(worker)
   }
 
@@ -150,12 +222,48 @@ export class Core {
     const memory = newMemory(pages, isShared)
     const exports = instantiate(module, memory)
     exports.createPool(frames, spaces, workers)
-    return new Core(memory, exports, isShared)
+    return new Core(module, memory, exports.takePlace(), isShared)
   }
 
-  /** Another instance on the memory of a pool that exists. Throws EBUSY when no worker place is left. */
-  static async join(memory: WebAssembly.Memory): Promise<Core> {
-    return new Core(memory, instantiate(await coreModule("shared"), memory), true)
+  /** Another instance on the memory of a pool that exists, in a place that {@link takePlace} took for it. */
+  static async join(module: WebAssembly.Module, memory: WebAssembly.Memory, place: number): Promise<Core> {
+    return new Core(module, memory, place, true)
+  }
+
+  /** Takes a place for another worker; answers its number, or -1 if all are taken. */
+  takePlace(): number {
+    return this.#exports.takePlace()
+  }
+
+  /** Frees the place of a worker that runs no more, and everything it held. */
+  freePlace(place: number): void {
+    this.#exports.freePlace(this.#worker, place)
+  }
+
+  /** How many fills have ended, of all workers. */
+  get fillEpoch(): number {
+    return Atomics.load(this.#epoch, 0)
+  }
+
+  /** Sleeps, or spins where threads may not sleep, until another fill has ended, at the longest so many milliseconds. */
+  sleepForFill(epoch: number, milliseconds: number): void {
+    if (this.maySleep) {
+      Atomics.wait(this.#epoch, 0, epoch, milliseconds)
+      return
+    }
+    const until = performance.now() + milliseconds
+    while (this.fillEpoch === epoch && performance.now() < until) {}
+  }
+
+  /** Resolves when another fill has ended, at the latest after so many milliseconds. */
+  async waitForFill(epoch: number, milliseconds: number): Promise<void> {
+    if (Atomics.waitAsync) {
+      await Atomics.waitAsync(this.#epoch, 0, epoch, milliseconds).value
+      return
+    }
+    for (let slept = 0, nap = 1; slept < milliseconds && this.fillEpoch === epoch; slept += nap, nap *= 2) {
+      await new Promise((resolve) => setTimeout(resolve, nap))
+    }
   }
 
   /** The fill slot with that number. */
@@ -173,14 +281,14 @@ export class Core {
    * Finds or makes the address space with a key and refers to it. Answers its number, or minus a status
    * (SIZE_DIFFERS, NO_SPACE, NO_FRAME).
    */
-  openSpace(tag: number, owner: number, key: Uint8Array, size: number): number {
+  openSpace({ tag, owner, key, size, mount, domain }: SpaceKey): number {
     this.bytes.set(key, this.exchange)
-    return this.#exports.openSpace(this.#worker, tag, owner, key.length, size)
+    return this.#exports.openSpace(this.#worker, tag, owner, key.length, size, mount, domain)
   }
 
-  /** Gives a reference to an address space back. */
-  releaseSpace(space: number): void {
-    this.#exports.releaseSpace(space)
+  /** Gives a mount's reference to an address space back. */
+  releaseSpace(space: number, mount: number): void {
+    this.#exports.releaseSpace(this.#worker, space, mount)
   }
 
   /**
@@ -198,7 +306,7 @@ export class Core {
 
   /** Unpins pages that lie in a row from an address on. */
   release(address: number, count: number): void {
-    this.#exports.release(address, count)
+    this.#exports.release(this.#worker, address, count)
   }
 
   /**
@@ -227,9 +335,9 @@ export class Core {
     return this.#exports.firstMissing(space, from, to)
   }
 
-  /** Drops the unpinned pages of a space, of all spaces for 0. Answers how many. */
-  dropPages(space: number): number {
-    return this.#exports.dropPages(space)
+  /** Drops all unpinned pages. Answers how many. */
+  dropAll(): number {
+    return this.#exports.dropAll(this.#worker)
   }
 
   /**
@@ -237,12 +345,43 @@ export class Core {
    * not 0. Answers how many.
    */
   dropRange(space: number, from: number, to: number, reader: number): number {
-    return this.#exports.dropRange(space, from, to, reader)
+    return this.#exports.dropRange(this.#worker, space, from, to, reader)
   }
 
-  /** Drops the unpinned pages that only this mount can use. Answers how many. */
-  dropMount(mount: number): number {
-    return this.#exports.dropMount(mount)
+  /** Drops the unpinned pages that only this mount can use, unless another worker uses it. Answers how many. */
+  dropMount(mount: number, device: number): number {
+    return this.#exports.dropMount(this.#worker, mount, device)
+  }
+
+  /** Sets how many frames are in use. Answers how many are: more than wanted if the others are pinned or busy. */
+  resize(frames: number): number {
+    return this.#exports.resizePool(this.#worker, frames)
+  }
+
+  /** The address space of the page in each frame: 0 = free, {@link KEPT_FRAME} = none of the pool's pages. */
+  describeFrames(): Uint32Array {
+    const pieces: Uint32Array[] = []
+    for (let first = 0; ; ) {
+      const count = this.#exports.describeFrames(this.#worker, first, FRAMES_AT_ONCE, this.exchange)
+      pieces.push(new Uint32Array(this.buffer, this.exchange, count).slice())
+      first += count
+      if (count < FRAMES_AT_ONCE) break
+    }
+    const all = new Uint32Array(pieces.reduce((sum, { length }) => sum + length, 0))
+    let at = 0
+    for (const piece of pieces) {
+      all.set(piece, at)
+      at += piece.length
+    }
+    return all
+  }
+
+  /** What an address space is; undefined if there is none of that number. */
+  describeSpace(space: number): SpaceDescription | undefined {
+    const count = this.#exports.describeSpace(this.#worker, space, this.exchange, MAX_MEMBERS)
+    if (count === 0) return undefined
+    const [pages = 0, isDevice = 0, ...mounts] = new Uint32Array(this.buffer, this.exchange, count)
+    return { pages, isDevice: isDevice === 1, mounts: [...new Set(mounts)] }
   }
 
   /** Counts what the pool holds and adds up what all workers did. */
@@ -274,10 +413,14 @@ export class Slot {
     this.#words = new Uint32Array(core.buffer, address, CONTENT_WORDS)
   }
 
-  /** Plans to fill `want` pages from `page` on of the content described. Answers a status. */
-  plan(content: ContentDescription, page: number, want: number): number {
+  /**
+   * Plans to fill `want` pages from `page` on of the content described; `seizes`: takes pages over that another worker
+   * is filling. Answers a status.
+   */
+  plan(content: ContentDescription, page: number, want: number, seizes = false): number {
     writeDescription(this.#words, content)
-    const request = this.isSync ? REQUEST_STEAL : 0
+    this.core.epochAtPlan = this.core.fillEpoch
+    const request = (this.isSync ? REQUEST_STEAL : 0) | (seizes ? REQUEST_SEIZE : 0)
     return this.#exports.planFill(this.#worker, this.#address, page, want, request)
   }
 
@@ -439,6 +582,7 @@ export const CONTENT_ZERO_PADDED = 4
 export const CONTENT_CHUNK_INDEXES = 8
 export const CONTENT_CHUNK_48BIT = 16
 export const CONTENT_IS_PACKED = 32
+export const CONTENT_MERGE = 64
 
 /** Words of a description. */
 export const CONTENT_WORDS = 35
@@ -481,6 +625,16 @@ function writeWide(words: Uint32Array, at: number, value: number): void {
 
 function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): CoreExports {
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as CoreExports
+}
+
+/** Whether this thread may sleep: a browser's main thread may not. */
+function maySleep(): boolean {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1, 0)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function newMemory(pages: number, shared: boolean): WebAssembly.Memory {

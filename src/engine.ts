@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: MIT
 import type { Content } from "./content.js"
-import { type Core, SLOT_COUNT, type Slot } from "./core.js"
+import { type Core, SLOT_COUNT, type Slot, type SpaceKey } from "./core.js"
 import type { Need } from "./drive.js"
-import { ErofsError } from "./errors.js"
 import type { Source } from "./source/source.js"
 import { NO_FRAME, NO_SPACE } from "./status.js"
 
-/** Which files share pages: "fingerprint" those that claim the same content, "none" no two files. */
-export type Sharing = "none" | "fingerprint"
+/**
+ * Which pages lie in memory once: "fingerprint" those of files that claim the same content, "content" those of any files
+ * whose bytes turn out to be equal.
+ */
+export type Sharing = "fingerprint" | "content"
+
+/** Milliseconds that another worker may take for a page until one that waits brings it in itself. */
+export const SEIZE_AFTER = 3000
+/** Milliseconds of waiting at once. */
+const NAP = 100
 
 /** Counts that the core does not keep. */
 export interface EngineCounters {
@@ -46,7 +53,9 @@ export interface SpaceKeeper {
 /** One worker's hold on a pool: its core, its fill slots, and who waits for what. */
 export class Engine {
   readonly core: Core
-  readonly sharing: Sharing
+  readonly sharing: ReadonlySet<Sharing>
+  /** Whether other workers may be at work on the pool. */
+  hasOthers = false
   readonly counters: EngineCounters = { bytesFetched: 0, fetches: 0, sizeConflicts: 0, viewsLeaked: 0 }
   /** Asked for address spaces when none is left. */
   readonly keepers = new Set<SpaceKeeper>()
@@ -60,11 +69,13 @@ export class Engine {
   readonly #members = new Map<number, Set<Content>>()
   /** Told of views that were forgotten. */
   onLeak: (leak: Leak) => void = () => {}
+  /** What must not be collected while anything of the pool is in use. */
+  anchor: unknown
   readonly #freeSlots: Slot[]
   readonly #slotWaiters: ((slot: Slot) => void)[] = []
   #settleWaiters: (() => void)[] = []
 
-  constructor(core: Core, sharing: Sharing) {
+  constructor(core: Core, sharing: ReadonlySet<Sharing>) {
     this.core = core
     this.sharing = sharing
     this.syncSlot = core.slot(0)
@@ -84,11 +95,11 @@ export class Engine {
   }
 
   /** Like {@link Core.openSpace}; when no space is left, those that are only kept for later are given up first. */
-  openSpace(tag: number, owner: number, key: Uint8Array, size: number): number {
-    const space = this.core.openSpace(tag, owner, key, size)
+  openSpace(key: SpaceKey): number {
+    const space = this.core.openSpace(key)
     if (space !== -NO_SPACE && space !== -NO_FRAME) return space
     for (const keeper of this.keepers) keeper.relieve()
-    return this.core.openSpace(tag, owner, key, size)
+    return this.core.openSpace(key)
   }
 
   /** Counts a file among those that can supply the pages of the address space it shares. */
@@ -118,12 +129,16 @@ export class Engine {
     else this.#freeSlots.push(slot)
   }
 
-  /** Needs some fill of this worker to end. */
+  /**
+   * Needs some fill to end, after a plan found its page busy. Synchronous operations only ever wait for other workers:
+   * the suspended fills of their own they take over.
+   */
   readonly settled: Need = {
-    now: () => {
-      throw new ErofsError("EBUSY", "the page is being filled by somebody who cannot be waited for")
-    },
-    later: () => new Promise<void>((resolve) => this.#settleWaiters.push(resolve)),
+    now: () => this.core.sleepForFill(this.core.epochAtPlan, NAP),
+    later: () =>
+      this.hasOthers
+        ? this.core.waitForFill(this.core.epochAtPlan, NAP)
+        : new Promise<void>((resolve) => this.#settleWaiters.push(resolve)),
   }
 
   /** Says that a fill has ended, well or not. */

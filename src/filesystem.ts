@@ -20,8 +20,9 @@ export interface MountedImage {
   algorithms: readonly AlgorithmConfig[]
   devices: Devices
   mount: number
-  /** Circle of mounts that may share. */
+  /** Circle of mounts that may share, and the address space that names it. */
   domain: Uint8Array
+  domainSpace: number
   /** The primary device as metadata. */
   device: Content
   xxh32: Xxh32
@@ -127,8 +128,9 @@ export class Filesystem {
     const { core } = this.engine
     this.engine.removeSources(this.image.devices.sources)
     this.inodes.release()
+    core.dropMount(this.image.mount, this.image.device.space)
     this.image.device.release(core)
-    core.dropMount(this.image.mount)
+    core.releaseSpace(this.image.domainSpace, this.image.mount)
   }
 
   /** Counts an operation as running until it has given back what it holds, which may be after it was aborted. */
@@ -157,7 +159,7 @@ export class Filesystem {
 
   /** The fingerprint that a regular file shares under; undefined: it shares with nobody. */
   *#findFingerprint(node: Node): Operation<Uint8Array | undefined> {
-    if (this.engine.sharing === "none" || node.inode.xattrSize === 0) return undefined
+    if (!this.engine.sharing.has("fingerprint") || node.inode.xattrSize === 0) return undefined
     const { superblock, fingerprintName } = this.image
     const named = yield* this.xattrs.fingerprintName()
     const name = named ?? fingerprintName

@@ -3,7 +3,7 @@
 import type { Content } from "./content.js"
 import { PAGE_BITS, PAGE_SIZE, type Slot } from "./core.js"
 import type { Need, Operation } from "./drive.js"
-import type { Engine } from "./engine.js"
+import { type Engine, SEIZE_AFTER } from "./engine.js"
 import { corrupted, ErofsError, type ErrorCode, isErofsError } from "./errors.js"
 import * as status from "./status.js"
 
@@ -135,14 +135,20 @@ function fillAtOnce(engine: Engine, content: Content, page: number, want: number
   const slot = engine.syncSlot
   // Pages of a table that is gone through from front to back are progress, however many they are.
   let farthest = -1
+  let busySince = 0
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const planned = plan(slot, content, page, want, use)
+    const planned = plan(slot, content, page, want, use, isTooLong(busySince))
     if (planned === status.OK) {
       carryOutSync(engine, content, slot, use)
       return
     }
     if (planned === status.RESIDENT) return
-    if (planned === status.BUSY) engine.settled.now()
+    if (planned === status.BUSY) {
+      busySince ||= performance.now()
+      attempt--
+      engine.settled.now()
+      continue
+    }
     const { needPage } = slot
     if (planned === status.NEED_METADATA && needPage > farthest) {
       farthest = needPage
@@ -164,10 +170,11 @@ async function fillInTime(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   let farthest = -1
+  let busySince = 0
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     signal?.throwIfAborted()
     const slot = await engine.takeSlot()
-    const planned = plan(slot, content, page, want, use)
+    const planned = plan(slot, content, page, want, use, isTooLong(busySince))
     if (planned === status.OK) {
       await carryOut(engine, content, slot, use, signal)
       return
@@ -177,6 +184,7 @@ async function fillInTime(
     if (planned === status.RESIDENT) return
     if (planned === status.BUSY) {
       // Not an attempt: where many wait for one page that cannot be had, each finds that out in its turn.
+      busySince ||= performance.now()
       attempt--
       signal?.throwIfAborted()
       await engine.settled.later(signal)
@@ -193,13 +201,18 @@ async function fillInTime(
   throw failure(status.TOO_SMALL, content, page * PAGE_SIZE)
 }
 
-/** Plans a fill. Answers a status. */
-function plan(slot: Slot, content: Content, page: number, want: number, use: Use): number {
+/** Whether a page has been busy for longer than another worker takes that is still there; 0 = it is not busy. */
+function isTooLong(busySince: number): boolean {
+  return busySince !== 0 && performance.now() - busySince > SEIZE_AFTER
+}
+
+/** Plans a fill; `seizes`: takes pages over that another worker is filling. Answers a status. */
+function plan(slot: Slot, content: Content, page: number, want: number, use: Use, seizes: boolean): number {
   // Only of a file that stood in for another: its image may be closed while the other waits.
   if (content.isReleased) return status.CLOSED
   content.useHint(page * PAGE_SIZE)
   const { description } = content
-  const planned = use ? slot.planDirect(description, page, want) : slot.plan(description, page, want)
+  const planned = use ? slot.planDirect(description, page, want) : slot.plan(description, page, want, seizes)
   content.saveHint(slot)
   return planned
 }
@@ -312,7 +325,7 @@ function fillFailure(
   if (answer !== status.FETCH_FAILED) return failure(answer, content, slot.errorOffset)
   const cause = errors?.get(slot.failedRange)
   // Another version of the image: what is known of this one must not be mixed with it.
-  if (isErofsError(cause, "ESTALE")) engine.core.dropMount(content.description.mount)
+  if (isErofsError(cause, "ESTALE")) engine.core.dropMount(content.description.mount, 0)
   return fetchFailure(cause, content, slot.errorOffset)
 }
 

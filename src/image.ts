@@ -5,6 +5,7 @@ import type { Operation } from "./drive.js"
 import type { OpenFile } from "./file.js"
 import type { Filesystem } from "./filesystem.js"
 import { EROFS_MAGIC, type Superblock } from "./format/superblock.js"
+import type { ImageHandle } from "./mount.js"
 import {
   type DirectoryListing,
   type FollowOptions,
@@ -60,6 +61,14 @@ export class Image {
   }
   get devices() {
     return this.#filesystem.image.devices.further
+  }
+
+  /**
+   * Names this image to other workers of the pool: mounted there with `{ image: handle }`, from a source of the same
+   * bytes, it uses the same pages.
+   */
+  share(): ImageHandle {
+    return { mount: this.#filesystem.image.mount }
   }
 
   /** Opens a regular file. Throws EISDIR for a directory, EINVAL for what has no content. */

@@ -25,6 +25,7 @@ export { compatNames, incompatNames } from "./format/features.js"
 export { decodeName, encodeName } from "./format/names.js"
 export { nidToBigInt } from "./format/nid.js"
 export type { Superblock } from "./format/superblock.js"
+export type { PoolHandle } from "./handle.js"
 export type {
   FollowOptions,
   Image,
@@ -34,9 +35,10 @@ export type {
   StatOptions,
   Target,
 } from "./image.js"
-export type { MountOptions } from "./mount.js"
+export type { ImageHandle, MountOptions } from "./mount.js"
 export type { Abortable } from "./options.js"
 export { type MapEntry, PagePool, type PoolOptions, type PoolStats } from "./pool.js"
+export type { Residency, ResidentSpace } from "./residency.js"
 export { blobSource } from "./source/blob.js"
 export { bufferSource } from "./source/buffer.js"
 export type { FetchFunction } from "./source/exchange.js"

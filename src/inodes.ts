@@ -54,6 +54,7 @@ export interface InodeEnvironment {
   devices: Devices
   mount: number
   domain: Uint8Array
+  domainSpace: number
   /** The primary device as metadata. */
   device: Content
 }
@@ -127,7 +128,7 @@ export class Inodes {
    * above 2^53 - 1 bytes.
    */
   *contentOf(node: Node): Operation<Content> {
-    return node.content ?? (yield* this.#open(node, 0, true))
+    return node.content ?? (yield* this.#open(node, this.#mergeFlag(node.inode), true))
   }
 
   /**
@@ -148,7 +149,7 @@ export class Inodes {
     }
     const needsPacked = node.header?.hasFragmentTail || node.header?.isWholeFragment
     if (needsPacked && !this.#packed) return undefined
-    return this.#makeContent(node, 0, device, needsPacked ? this.#packed : undefined)
+    return this.#makeContent(node, this.#mergeFlag(inode), device, needsPacked ? this.#packed : undefined)
   }
 
   /** Does something with a node's content and holds the node meanwhile. */
@@ -275,10 +276,18 @@ export class Inodes {
     return this.#makeContent(node, flags, metadata, packed)
   }
 
+  /** The flag that lets equal pages of files lie in one frame. */
+  #mergeFlag({ mode }: Inode): number {
+    return this.#env.engine.sharing.has("content") && isRegular(mode) ? core.CONTENT_MERGE : 0
+  }
+
   /** Whether the inode may have a fingerprint to share under. */
   #mayShare(inode: Inode): boolean {
     return (
-      inode.xattrSize > 0 && inode.size > 0 && this.#env.engine.sharing !== "none" && isRegular(inode.mode)
+      inode.xattrSize > 0 &&
+      inode.size > 0 &&
+      this.#env.engine.sharing.has("fingerprint") &&
+      isRegular(inode.mode)
     )
   }
 
@@ -298,20 +307,21 @@ export class Inodes {
 
   /** The shared address space of a file with a fingerprint, else one of its own. */
   #openSpace(node: Node): number {
-    const { engine, mount, domain } = this.#env
+    const { engine, mount, domain, domainSpace } = this.#env
     const { inode } = node
+    const asking = { size: inode.size, mount, domain: domainSpace }
     if (node.fingerprint) {
       const key = new Uint8Array(4 + domain.length + node.fingerprint.length)
       new DataView(key.buffer).setUint32(0, domain.length, true)
       key.set(domain, 4)
       key.set(node.fingerprint, 4 + domain.length)
-      const shared = engine.openSpace(core.TAG_FINGERPRINT, 0, key, inode.size)
+      const shared = engine.openSpace({ ...asking, tag: core.TAG_FINGERPRINT, owner: 0, key })
       if (shared > 0) return shared
       if (shared === -SIZE_DIFFERS) engine.counters.sizeConflicts++
       node.fingerprint = undefined
     }
     this.#key[0] = inode.nid
-    const own = engine.openSpace(core.TAG_INODE, mount, this.#keyBytes, inode.size)
+    const own = engine.openSpace({ ...asking, tag: core.TAG_INODE, owner: mount, key: this.#keyBytes })
     if (own <= 0) throw failure(-own, { nid: nidToBigInt(inode.nid) }, 0)
     return own
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Opening an image: superblock, checksum, compression settings, device table, root. */
 import { Content } from "./content.js"
-import { ContentDescription, LAYOUT_FLAT, TAG_DEVICE } from "./core.js"
+import { ContentDescription, LAYOUT_FLAT, TAG_DEVICE, TAG_DOMAIN } from "./core.js"
 import { type Device, Devices } from "./devices.js"
 import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
@@ -36,8 +36,18 @@ export interface MountOptions {
   devices?: readonly Source[]
   /** Attribute that carries fingerprints, for images whose superblock names none (e.g. `trusted.erofs.fingerprint`). */
   fingerprint?: string
+  /**
+   * The same image, mounted by another worker of the pool: from its `share()`. Both then use the same pages, whether
+   * files carry fingerprints or not. The source must be that image's, with all its devices.
+   */
+  image?: ImageHandle
   /** Ignore a wrong checksum of the superblock: old tools wrote wrong ones for blocks of 512 and 1024 bytes. */
   ignoreChecksum?: boolean
+}
+
+/** Names a mounted image to the other workers of its pool; can be posted to them. Made by `Image.share`. */
+export interface ImageHandle {
+  readonly mount: number
 }
 
 /** Longest name of a domain, in bytes: it is part of every key. */
@@ -58,7 +68,8 @@ export function* mountImage(
   const domain = encodeName(options.domain ?? "")
   if (domain.length > MAX_DOMAIN)
     throw new ErofsError("EINVAL", `domain of ${domain.length} bytes is too long`)
-  const mount = engine.core.nextMount()
+  const mount = options.image?.mount ?? engine.core.nextMount()
+  const domainSpace = openDomain(engine, mount, domain)
   const probe = openDevice(engine, mount, new Devices(source, [], (bytes) => engine.countFetch(bytes)))
   let filesystem: Filesystem | undefined
   try {
@@ -74,6 +85,7 @@ export function* mountImage(
       devices,
       mount,
       domain,
+      domainSpace,
       device: probe,
       xxh32,
       fingerprintName: options.fingerprint === undefined ? undefined : encodeName(options.fingerprint),
@@ -87,8 +99,9 @@ export function* mountImage(
   } catch (error) {
     if (filesystem) filesystem.close()
     else {
+      engine.core.dropMount(mount, probe.space)
       probe.release(engine.core)
-      engine.core.dropMount(mount)
+      engine.core.releaseSpace(domainSpace, mount)
     }
     throw error
   }
@@ -98,7 +111,14 @@ export function* mountImage(
 function openDevice(engine: Engine, mount: number, devices: Devices): Content {
   const { size } = devices.primary
   if (!Number.isSafeInteger(size) || size < 0) throw new ErofsError("EINVAL", `source of ${size} bytes`)
-  const space = engine.openSpace(TAG_DEVICE, mount, Uint8Array.of(0), size)
+  const space = engine.openSpace({
+    tag: TAG_DEVICE,
+    owner: mount,
+    key: Uint8Array.of(0),
+    size,
+    mount,
+    domain: 0,
+  })
   if (space <= 0) throw failure(-space, { nid: undefined }, 0)
   const description = new ContentDescription()
   description.space = space
@@ -107,6 +127,13 @@ function openDevice(engine: Engine, mount: number, devices: Devices): Content {
   description.blockBits = 12
   description.mount = mount
   return new Content(description, { devices, nid: undefined, metadata: undefined, packed: undefined })
+}
+
+/** The address space that names a domain: it has no pages, its number is the same for all who use it. */
+function openDomain(engine: Engine, mount: number, domain: Uint8Array): number {
+  const space = engine.openSpace({ tag: TAG_DOMAIN, owner: 0, key: domain, size: 0, mount, domain: 0 })
+  if (space <= 0) throw failure(-space, { nid: undefined }, 0)
+  return space
 }
 
 function* readSuperblock(engine: Engine, device: Content, ignoreChecksum: boolean): Operation<Superblock> {

@@ -5,19 +5,25 @@ import { driveAsync, driveSync } from "./drive.js"
 import { Engine, type Leak, type Sharing } from "./engine.js"
 import { ErofsError, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
+import { letExit, type PoolHandle, whenClosed } from "./handle.js"
 import { Image } from "./image.js"
 import { type MountOptions, mountImage } from "./mount.js"
 import { type Abortable, checkOptions } from "./options.js"
+import { describeResidency, type Residency } from "./residency.js"
 import type { Source } from "./source/source.js"
 import { defaultVariant } from "./wasm/module.js"
 import type { Xxh32 } from "./xattrs.js"
 
 /** Options of {@link PagePool.create}. */
 export interface PoolOptions {
-  /** Bytes for pages; default 64 MiB, at least 256 KiB. Tables take about 3 % more, see the README. */
+  /** Bytes for pages; default 64 MiB, at least 256 KiB. Tables take about 1 % more, see the README. */
   bytes?: number
-  /** Which files share pages; default "fingerprint". */
-  sharing?: Sharing
+  /** Bytes that {@link PagePool.resize} may go up to; default `bytes`. Costs address space, memory only once it is used. */
+  maxBytes?: number
+  /** Which pages lie in memory once; default "fingerprint". Several can be combined. */
+  sharing?: "none" | Sharing | readonly Sharing[]
+  /** How many workers may use the pool at once, this one included; default 8, at most 32; 1 in plain memory. */
+  workers?: number
   /**
    * Whether the pool lies in shared memory, default true where there is such a thing. Plain memory cannot be shared
    * with workers, but copying out of it is about three times faster.
@@ -48,11 +54,16 @@ export interface PoolStats {
   frames: number
   framesUsed: number
   framesPinned: number
+  /** Frames that are being filled. */
+  framesBusy: number
   /** File identities that have pages or users. */
   addressSpaces: number
-  /** Pages that belong to more than one file of the mounted images, and pages that this saves. */
+  /** Frames whose page belongs to more than one file of the mounted images, and pages that this saves. */
   pagesShared: number
   pagesSaved: number
+  /** Pages that lie in the frame of an equal one of another file: now, and how often that was found in all. */
+  pagesAliased: number
+  pagesMerged: number
   /** Uses of pages that were there, and fills because one was not. */
   hits: number
   misses: number
@@ -66,6 +77,10 @@ export interface PoolStats {
   /** Requests that sources sent to servers, and bytes that came over the wire for them. */
   requests: number
   bytesReceived: number
+  /** Bytes of the pool's tables, as far as they are in use. */
+  bookkeepingBytes: number
+  /** How often the pool was put in order after a worker that was terminated in the middle of a change. */
+  repairs: number
   /** Files that carry a fingerprint already known with another size, and so do not share. */
   sizeConflicts: number
   /** Views that were collected without having been disposed of. */
@@ -76,7 +91,9 @@ const DEFAULT_BYTES = 64 << 20
 const MIN_BYTES = 256 << 10
 /** Address spaces beyond one a frame: open files without pages. */
 const EXTRA_SPACES = 16384
-const WORKERS = 1
+const DEFAULT_WORKERS = 8
+const MAX_WORKERS = 32
+const SHARINGS: readonly string[] = ["fingerprint", "content"]
 
 /**
  * A pool of pages, in one WebAssembly memory, that every image mounted into it shares. Files with the same content
@@ -88,39 +105,113 @@ const WORKERS = 1
  */
 export class PagePool {
   readonly #engine: Engine
+  /** The other end of the port of the handle that this worker came by; undefined where the pool was made. */
+  readonly #port: MessagePort | undefined
+  /** Ports to the workers that the pool was shared with, by their places. */
+  readonly #others = new Map<number, MessagePort>()
   readonly #xxh32: Xxh32
   readonly #images = new Map<Image, Filesystem>()
 
-  private constructor(engine: Engine, xxh32: Xxh32) {
+  private constructor(engine: Engine, xxh32: Xxh32, port?: MessagePort) {
     this.#engine = engine
     this.#xxh32 = xxh32
+    this.#port = port
   }
 
   /** Makes a pool. Throws ENOMEM if its memory cannot be had, EINVAL for sizes that make no sense. */
   static async create(options: PoolOptions = {}): Promise<PagePool> {
-    checkOptions(options, ["bytes", "sharing", "shared", "onLeak"])
+    checkOptions(options, ["bytes", "maxBytes", "sharing", "shared", "workers", "onLeak"])
     const bytes = options.bytes ?? DEFAULT_BYTES
-    const sharing = options.sharing ?? "fingerprint"
+    const maxBytes = options.maxBytes ?? bytes
     const shared = options.shared ?? defaultVariant() === "shared"
-    if (!Number.isSafeInteger(bytes) || bytes < MIN_BYTES) {
-      throw new ErofsError("EINVAL", `a pool of ${bytes} bytes: at least ${MIN_BYTES} are needed`)
+    const workers = options.workers ?? (shared ? DEFAULT_WORKERS : 1)
+    checkBytes(bytes)
+    if (!Number.isSafeInteger(maxBytes) || maxBytes < bytes) {
+      throw new ErofsError("EINVAL", `maxBytes ${maxBytes} is less than the ${bytes} bytes of the pool`)
     }
-    if (sharing !== "fingerprint" && sharing !== "none") {
-      throw new ErofsError("ENOTSUP", `sharing '${sharing}' is not supported`)
+    if (!Number.isInteger(workers) || workers < 1 || workers > (shared ? MAX_WORKERS : 1)) {
+      throw new ErofsError("EINVAL", `a pool in ${shared ? "shared" : "plain"} memory for ${workers} workers`)
     }
-    const frames = Math.floor(bytes / PAGE_SIZE)
-    const sizes = { frames, spaces: frames + EXTRA_SPACES, workers: WORKERS }
+    const sharing = toSharing(options.sharing ?? "fingerprint")
+    const frames = Math.floor(maxBytes / PAGE_SIZE)
+    const sizes = { frames, spaces: frames + EXTRA_SPACES, workers }
     const core = await Core.create(shared ? "shared" : "plain", sizes)
-    const hashes = await xxhash()
-    const xxh32: Xxh32 = (input, seed) => hashes.h32Raw(input.slice(), seed)
+    const xxh32 = await loadXxh32()
+    core.resize(Math.floor(bytes / PAGE_SIZE))
     const engine = new Engine(core, sharing)
     engine.onLeak = options.onLeak ?? warnOfLeak
     return new PagePool(engine, xxh32)
   }
 
+  /**
+   * Comes into a pool that another worker made, by a handle of its {@link share}. Images are mounted by each worker for
+   * itself; what they share lies in memory once.
+   */
+  static async attach(handle: PoolHandle): Promise<PagePool> {
+    const [core, xxh32] = await Promise.all([
+      Core.join(handle.module, handle.memory, handle.place),
+      loadXxh32(),
+    ])
+    const engine = new Engine(core, new Set(handle.sharing))
+    engine.hasOthers = true
+    // As long as anything of the pool is in use here: the port's end would tell that this worker has gone.
+    engine.anchor = handle.port
+    engine.onLeak = warnOfLeak
+    letExit(handle.port)
+    return new PagePool(engine, xxh32, handle.port)
+  }
+
+  /**
+   * A place in the pool for one other worker: post it there with its port transferred,
+   * `worker.postMessage(handle, [handle.port])`, and give it to {@link attach}. The place is free again when that worker
+   * closes its pool or ends, however it ends. Throws ENOTSUP for a pool in plain memory or where this worker did not make
+   * the pool, EBUSY when every place is taken.
+   */
+  share(): PoolHandle {
+    const { core, sharing } = this.#engine
+    if (!core.isShared)
+      throw new ErofsError("ENOTSUP", "a pool in plain memory cannot be shared with workers")
+    if (this.#port) throw new ErofsError("ENOTSUP", "only the worker that made a pool can share it")
+    const place = core.takePlace()
+    if (place < 0) throw new ErofsError("EBUSY", "every worker place of the pool is taken")
+    const { port1, port2 } = new MessageChannel()
+    this.#engine.hasOthers = true
+    this.#others.set(place, port1)
+    whenClosed(port1, () => this.#free(place, port1))
+    return { memory: core.memory, module: core.module, place, sharing: [...sharing], port: port2 }
+  }
+
+  /**
+   * Frees the place of a handle whose worker has ended, with everything that it held. Only needed where runtimes do not
+   * tell of the end of a worker by closing its ports; never call it while that worker may still run.
+   */
+  detach(handle: Pick<PoolHandle, "place">): void {
+    const port = this.#others.get(handle.place)
+    if (port) this.#free(handle.place, port)
+  }
+
   /** Bytes for pages. */
   get bytes(): number {
     return this.#engine.core.statistics().frames * PAGE_SIZE
+  }
+
+  /**
+   * Makes the pool larger or smaller, for all its workers. Pages that no longer fit are thrown out. Memory that was used
+   * once is not given back to the system (WebAssembly cannot), but not used any more. Throws EINVAL beyond `maxBytes`,
+   * EBUSY if views hold more pages than would fit: then the size stays as it was.
+   */
+  resize(bytes: number): void {
+    const { core } = this.#engine
+    checkBytes(bytes)
+    const before = core.statistics().frames
+    const frames = Math.floor(bytes / PAGE_SIZE)
+    const after = core.resize(frames)
+    if (after === frames) return
+    core.resize(before)
+    if (after < frames) {
+      throw new ErofsError("EINVAL", `the pool was made for at most ${after * PAGE_SIZE} bytes`)
+    }
+    throw new ErofsError("EBUSY", `${after} pages are held by views or being filled`)
   }
 
   /** Whether the pool lies in shared memory. */
@@ -183,16 +274,33 @@ export class PagePool {
 
   /** Throws out every page that no view holds. Answers how many. */
   drop(): number {
-    return this.#engine.core.dropPages(0)
+    return this.#engine.core.dropAll()
   }
 
-  /** Closes all images. Throws EBUSY as closing an image does. */
+  /** What lies in the frames, and which of this worker's images use it. */
+  residency(): Residency {
+    return describeResidency(this.#engine.core, this.images)
+  }
+
+  /**
+   * Closes all images of this worker. In a worker that was attached, the place is given back: nothing of the pool may be
+   * used there any more. Throws EBUSY as closing an image does.
+   */
   async close(): Promise<void> {
     for (const image of this.images) await image.close()
+    this.#port?.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** Frees a place if it still is that port's. */
+  #free(place: number, port: MessagePort): void {
+    if (this.#others.get(place) !== port) return
+    this.#others.delete(place)
+    port.close()
+    this.#engine.core.freePlace(place)
   }
 
   #add(filesystem: Filesystem): Image {
@@ -202,8 +310,27 @@ export class PagePool {
   }
 }
 
+/** Which pages are shared, after what the caller wrote. */
+function toSharing(sharing: NonNullable<PoolOptions["sharing"]>): ReadonlySet<Sharing> {
+  if (sharing === "none") return new Set()
+  const wanted = typeof sharing === "string" ? [sharing] : sharing
+  const unknown = wanted.find((one) => !SHARINGS.includes(one))
+  if (unknown !== undefined) throw new ErofsError("ENOTSUP", `sharing '${unknown}' is not supported`)
+  return new Set(wanted)
+}
+
+function checkBytes(bytes: number): void {
+  if (Number.isSafeInteger(bytes) && bytes >= MIN_BYTES) return
+  throw new ErofsError("EINVAL", `a pool of ${bytes} bytes: at least ${MIN_BYTES} are needed`)
+}
+
+async function loadXxh32(): Promise<Xxh32> {
+  const hashes = await xxhash()
+  return (input, seed) => hashes.h32Raw(input.slice(), seed)
+}
+
 function checkMountOptions(options: MountOptions): void {
-  checkOptions(options, ["domain", "devices", "fingerprint", "ignoreChecksum"])
+  checkOptions(options, ["domain", "devices", "fingerprint", "image", "ignoreChecksum"])
 }
 
 function whereOf(source: Source): { syscall: string; path?: string } {

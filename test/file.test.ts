@@ -376,7 +376,7 @@ describe("a pool", () => {
       [{ bytes: 2 ** 44 }, "ENOMEM"],
       [{ bytes: 2 ** 44 + 2 ** 20 }, "ENOMEM"],
       [{ bytes: 2 ** 52 }, "ENOMEM"],
-      [{ sharing: "content" }, "ENOTSUP"],
+      [{ sharing: "everything" }, "ENOTSUP"],
       [{ nonsense: 1 }, "ENOTSUP"],
     ] as const) {
       await expect(PagePool.create(options as never)).rejects.toMatchObject({ code })

@@ -12,7 +12,7 @@ const CLUSTER = 4096
 
 /** A file of plain extents in a table of 4-byte records that fills the beginning of its device. */
 async function tableOf(extents: number, claimed = extents, first = 2 ** 33, length = CLUSTER) {
-  const engine = new Engine(await Core.create("plain", { frames: 512, spaces: 16, workers: 1 }), "none")
+  const engine = new Engine(await Core.create("plain", { frames: 512, spaces: 16, workers: 1 }), new Set())
   const tableBytes = 8 + 4 * extents
   const word = (offset: number) =>
     offset === 0 ? first % 2 ** 32 : offset === 4 ? Math.floor(first / 2 ** 32) : length
@@ -31,7 +31,7 @@ async function tableOf(extents: number, claimed = extents, first = 2 ** 33, leng
   const devices = new Devices(source, [], () => {})
   const device = new Content(
     described({
-      space: engine.openSpace(TAG_DEVICE, 1, Uint8Array.of(0), tableBytes),
+      space: engine.openSpace(key(TAG_DEVICE, 0, tableBytes)),
       layout: LAYOUT_FLAT,
       size: tableBytes,
       blockBits: 12,
@@ -42,7 +42,7 @@ async function tableOf(extents: number, claimed = extents, first = 2 ** 33, leng
   const size = claimed * CLUSTER
   const file = new Content(
     described({
-      space: engine.openSpace(TAG_INODE, 1, Uint8Array.of(1), size),
+      space: engine.openSpace(key(TAG_INODE, 1, size)),
       layout: LAYOUT_EXTENTS,
       size,
       mount: 1,
@@ -54,6 +54,11 @@ async function tableOf(extents: number, claimed = extents, first = 2 ** 33, leng
     { devices, nid: 5n, metadata: device, packed: undefined },
   )
   return { engine, file }
+}
+
+/** The key of a space of mount 1. */
+function key(tag: number, byte: number, size: number) {
+  return { tag, owner: 1, key: Uint8Array.of(byte), size, mount: 1, domain: 0 }
 }
 
 describe("a table of sums", () => {

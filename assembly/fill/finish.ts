@@ -2,9 +2,12 @@
 /** Finishing a fill: extents into the run, complete pages out to everybody. A page is seen whole or not at all. */
 import { PAGE_BITS, PAGE_MASK, PAGE_SIZE, pagesFor } from "../bits"
 import { WorkerRecord } from "../layout"
+import { announceFill } from "../pool/atomics"
+import { hashOfFrame, mergePage } from "../pool/content"
 import { FRESH, frameRecord, READY, setFrameState } from "../pool/frames"
-import { announceFill, lock, unlock } from "../pool/lock"
-import { Extent, REQUEST_DIRECT, Slot } from "../slot"
+import { lock, unlock } from "../pool/lock"
+import { spaceRecord } from "../pool/spaces"
+import { CONTENT_MERGE, Extent, HASHES_OFFSET, REQUEST_DIRECT, Slot } from "../slot"
 import { FETCH_FAILED, OK } from "../status"
 import { placeExtent } from "./place"
 import { endOfComplete, extentOf, firstComplete, rangeOf, returnFrame } from "./plan"
@@ -23,9 +26,10 @@ export function finishFill(slot: Slot): i32 {
     slot.want = goodPages(slot)
     return answer
   }
-  lock()
+  if (slot.flags & CONTENT_MERGE) hashPages(slot)
+  lock(slot.worker)
   publishPages(slot)
-  unlock()
+  unlock(slot.worker)
   slot.runLength = 0
   announceFill()
   return answer
@@ -78,9 +82,25 @@ function clearBehindFile(slot: Slot): void {
   clearInRun(slot, slot.size, end - slot.size)
 }
 
+/** Hashes the pages that this fill completed, before the lock is taken. What a bad one hashes to does not matter. */
+function hashPages(slot: Slot): void {
+  const domain = spaceRecord(slot.space).domain
+  const end = min(endOfComplete(slot), slot.runPage + slot.runLength)
+  for (let page = max(firstComplete(slot), slot.runPage); page < end; page++) {
+    const index = (page - slot.runPage) as u32
+    store<u32>(hashAddress(slot, index), hashOfFrame(runFrame(slot, index), domain))
+  }
+}
+
+/** Where the hash of page number `index` of the run is kept. */
+function hashAddress(slot: Slot, index: u32): usize {
+  return changetype<usize>(slot) + HASHES_OFFSET + ((index as usize) << 2)
+}
+
 /** Publishes the pages that this fill entered and completed, gives back all other frames. Under the lock. */
 function publishPages(slot: Slot): void {
   const worker = changetype<WorkerRecord>(slot.worker as usize)
+  const merges = bool(slot.flags & CONTENT_MERGE)
   const first = firstComplete(slot)
   const end = endOfComplete(slot)
   let index: u32 = 0
@@ -90,9 +110,11 @@ function publishPages(slot: Slot): void {
     if (frameRecord(frame).space == slot.space && page >= first && page < end) {
       while (index < slot.extentUsed && endOf(extentOf(slot, index)) <= page << PAGE_BITS) index++
       if (isGood(slot, index, page)) {
-        setFrameState(frame, READY | FRESH)
         worker.pagesFilled += 1
-        continue
+        if (!merges || !mergePage(frame, load<u32>(hashAddress(slot, i)))) {
+          setFrameState(frame, READY | FRESH)
+          continue
+        }
       }
     }
     returnFrame(frame)

@@ -5,12 +5,13 @@
  * there; then it takes the frames and marks their pages busy, so that nobody else fills them too.
  */
 import { alignUp, PAGE_BITS, PAGE_MASK, PAGE_SIZE, pagesFor } from "../bits"
-import { control, frameAddress } from "../layout"
+import { control, frameAddress, guarded, workerRecord } from "../layout"
 import { isStaged, isWhole, mapExtent } from "../map/map"
 import { copyMetadata, releaseMetadata } from "../map/metadata"
-import { BUSY_FRAME, frameRecord, frameState, freeFrame, pinFrame, unpinFrame } from "../pool/frames"
-import { announceFill, lock, unlock } from "../pool/lock"
-import { findPage, insertPage, removePage } from "../pool/pages"
+import { announceFill } from "../pool/atomics"
+import { BUSY_FRAME, frameRecord, frameState, freeFrame, isBusyFor, unpinFrame } from "../pool/frames"
+import { lock, unlock } from "../pool/lock"
+import { findPage, insertPage, pinPage, removePage } from "../pool/pages"
 import { takeRun } from "../pool/reclaim"
 import {
   DIRECT_PAGES,
@@ -26,6 +27,7 @@ import {
   RANGES_OFFSET,
   Range,
   REQUEST_DIRECT,
+  REQUEST_SEIZE,
   REQUEST_STEAL,
   RUN_LIMIT,
   Slot,
@@ -88,10 +90,10 @@ function planPages(slot: Slot): i32 {
     planRanges(slot)
     return OK
   }
-  lock()
+  lock(slot.worker)
   const taken = takeFrames(slot)
   if (taken == OK) enterPages(slot)
-  unlock()
+  unlock(slot.worker)
   if (taken) return taken
   planRanges(slot)
   return OK
@@ -101,8 +103,9 @@ function planPages(slot: Slot): i32 {
 function cutWindow(slot: Slot): i32 {
   const found = findPage(slot.space, slot.page)
   if (found >= 0) {
-    if (!(frameState(found as u32) & BUSY_FRAME)) return RESIDENT
-    if (!(slot.request & REQUEST_STEAL)) return BUSY
+    const state = frameState(found as u32)
+    if (!(state & BUSY_FRAME)) return RESIDENT
+    if (!mayTakeOver(slot, state)) return BUSY
   }
   const left = pagesFor(slot.size) - slot.page
   const want = min<u64>(min<u32>(slot.want, control().windowLimit), left) as u32
@@ -119,6 +122,15 @@ function cutWindow(slot: Slot): i32 {
 function cutDirectWindow(slot: Slot): i32 {
   slot.want = min<u64>(min<u32>(slot.want, DIRECT_PAGES), pagesFor(slot.size) - slot.page) as u32
   return OK
+}
+
+/**
+ * Whether this fill may take a page over from the one that is bringing it in. A synchronous fill cannot wait for a
+ * suspended one of its own worker. A fill of another worker is waited for, but not for ever: that worker may be gone.
+ */
+function mayTakeOver(slot: Slot, state: u32): bool {
+  const isOwn = isBusyFor(state, workerRecord(slot.worker).place)
+  return bool(slot.request & (isOwn ? REQUEST_STEAL : REQUEST_SEIZE))
 }
 
 /**
@@ -210,19 +222,20 @@ function stageExtent(slot: Slot, extent: Extent, isNeeded: bool): i32 {
 
 /** Copies an extent's bytes from the pages of the packed inode to its staging. */
 function copyFragment(slot: Slot, extent: Extent): i32 {
+  const worker = workerRecord(slot.worker)
   const end = extent.physical + extent.encodedLength
   let target = extent.staging as usize
   for (let position = extent.physical; position < end; ) {
     const page = position >> PAGE_BITS
     const piece = min<u64>(PAGE_SIZE - (position & PAGE_MASK), end - position) as u32
-    const frame = findPage(slot.packedSpace, page)
-    if (frame < 0 || !pinFrame(frame as u32, slot.packedSpace, page)) {
+    const frame = pinPage(worker, slot.packedSpace, page, true)
+    if (frame < 0) {
       slot.needPage = page
       slot.needCount = (pagesFor(end) - page) as u32
       return NEED_PACKED
     }
     memory.copy(target, frameAddress(frame as u32) + ((position & PAGE_MASK) as usize), piece)
-    unpinFrame(frame as u32)
+    unpinFrame(worker, frame as u32)
     target += piece
     position += piece
   }
@@ -242,10 +255,11 @@ export function endOfComplete(slot: Slot): u64 {
  * whatever frames there are for the pages of the window. Only valid under the lock.
  */
 function takeFrames(slot: Slot): i32 {
+  const place = workerRecord(slot.worker).place
   slot.runPage = slot.coverStart >> PAGE_BITS
   const pages = pagesFor(slot.coverEnd) - slot.runPage
-  if (pages <= min<u32>(RUN_LIMIT, max<u32>(1, control().frameCount >> RUN_SHARE_SHIFT))) {
-    const first = takeRun(pages as u32)
+  if (pages <= min<u32>(RUN_LIMIT, max<u32>(1, guarded().onlineFrames >> RUN_SHARE_SHIFT))) {
+    const first = takeRun(place, pages as u32)
     if (first >= 0) {
       slot.runLength = pages as u32
       slot.isContiguous = 1
@@ -260,7 +274,7 @@ function takeFrames(slot: Slot): i32 {
   let piece = want
   while (taken < want) {
     if (piece > want - taken) piece = want - taken
-    const first = takeRun(piece)
+    const first = takeRun(place, piece)
     if (first < 0) {
       if (piece == 1) break
       piece >>= 1
@@ -292,10 +306,10 @@ function enterPages(slot: Slot): void {
   for (let page = max(firstComplete(slot), slot.runPage); page < end; page++) {
     const there = findPage(slot.space, page)
     if (there >= 0) {
-      if (!(slot.request & REQUEST_STEAL)) continue
-      if (!(frameState(there as u32) & BUSY_FRAME)) continue
-      // A synchronous fill cannot wait for one that is suspended: it takes the page over. The other one
-      // finds its frame out of the index and gives it back.
+      const state = frameState(there as u32)
+      if (!(state & BUSY_FRAME)) continue
+      if (!mayTakeOver(slot, state)) continue
+      // The other fill finds its frame out of the index and gives it back.
       removePage(there as u32)
     }
     const frame = runFrame(slot, (page - slot.runPage) as u32)
@@ -360,9 +374,9 @@ function noteRange(extent: Extent, range: u32): void {
 /** Gives up a fill whose plan answered OK: its pages leave the index, its frames go back. */
 export function abortFill(slot: Slot): void {
   if (slot.request & REQUEST_DIRECT) return
-  lock()
+  lock(slot.worker)
   for (let i: u32 = 0; i < slot.runLength; i++) returnFrame(runFrame(slot, i))
-  unlock()
+  unlock(slot.worker)
   slot.runLength = 0
   announceFill()
 }

@@ -5,9 +5,9 @@
  * mostly on the same one.
  */
 import { PAGE_BITS, PAGE_MASK, PAGE_SIZE } from "../bits"
-import { frameAddress } from "../layout"
-import { pinFrame, unpinFrame } from "../pool/frames"
-import { findPage } from "../pool/pages"
+import { frameAddress, workerRecord } from "../layout"
+import { unpinFrame } from "../pool/frames"
+import { pinPage } from "../pool/pages"
 import { Slot } from "../slot"
 import { METADATA_OUTSIDE, NEED_METADATA } from "../status"
 
@@ -29,13 +29,11 @@ export function metadataAt(slot: Slot, position: u64, length: u32): usize {
     }
     releaseMetadata(slot)
   }
-  const frame = findPage(slot.metaSpace, page)
+  const frame = pinPage(workerRecord(slot.worker), slot.metaSpace, page, true)
   if (frame >= 0) {
-    if (pinFrame(frame as u32, slot.metaSpace, page)) {
-      slot.cursorFrame = (frame as u32) + 1
-      slot.cursorPage = page
-      return frameAddress(frame as u32) + ((position & PAGE_MASK) as usize)
-    }
+    slot.cursorFrame = (frame as u32) + 1
+    slot.cursorPage = page
+    return frameAddress(frame as u32) + ((position & PAGE_MASK) as usize)
   }
   slot.needPage = page
   slot.needCount = 1
@@ -46,7 +44,7 @@ export function metadataAt(slot: Slot, position: u64, length: u32): usize {
 /** Lets go of the metadata page that the slot holds. */
 export function releaseMetadata(slot: Slot): void {
   if (!slot.cursorFrame) return
-  unpinFrame(slot.cursorFrame - 1)
+  unpinFrame(workerRecord(slot.worker), slot.cursorFrame - 1)
   slot.cursorFrame = 0
 }
 

@@ -2,22 +2,26 @@
 /** Reading pages that are in the pool: pin a run of them, or copy a few bytes out. */
 import { PAGE_BITS, PAGE_MASK, PAGE_SIZE } from "../bits"
 import { control, frameAddress, WorkerRecord } from "../layout"
-import { frameAt, pinFrame, unpinFrame } from "./frames"
-import { findPage } from "./pages"
+import { frameAt, holdsPage, pinFrame, unpinFrame } from "./frames"
+import { findPage, pinPage } from "./pages"
 
 /**
  * Pins page `page` and those that follow it in memory as in the file, at most `count`. Answers the address
  * of the first one's bytes and leaves their number in worker.runLength; 0 if the first is not there.
  */
 export function acquirePages(worker: WorkerRecord, space: u32, page: u64, count: u32, isUse: bool): usize {
-  const found = findPage(space, page)
+  const found = pinPage(worker, space, page, isUse)
   if (found < 0) return 0
   const first = found as u32
-  if (!pinFrame(first, space, page, isUse)) return 0
   const limit = min(count, control().frameCount - first)
   let run: u32 = 1
   while (run < limit) {
-    if (!pinFrame(first + run, space, page + run, isUse)) break
+    if (!holdsPage(first + run, space, page + run)) break
+    if (!pinFrame(worker, first + run, isUse)) break
+    if (!holdsPage(first + run, space, page + run)) {
+      unpinFrame(worker, first + run)
+      break
+    }
     run++
   }
   worker.runLength = run
@@ -33,9 +37,9 @@ export function firstMissing(space: u32, from: u64, to: u64): u64 {
 }
 
 /** Unpins `count` pages from the one at `address` on. Only valid for what acquirePages() pinned. */
-export function releasePages(address: usize, count: u32): void {
+export function releasePages(worker: WorkerRecord, address: usize, count: u32): void {
   const first = frameAt(address)
-  for (let i: u32 = 0; i < count; i++) unpinFrame(first + i)
+  for (let i: u32 = 0; i < count; i++) unpinFrame(worker, first + i)
 }
 
 /**
@@ -49,13 +53,13 @@ export function copyPages(worker: WorkerRecord, space: u32, position: u64, lengt
     const page = at >> PAGE_BITS
     const within = (at & PAGE_MASK) as u32
     const piece = min(length - done, PAGE_SIZE - within)
-    const found = findPage(space, page)
-    if (found < 0 || !pinFrame(found as u32, space, page)) {
+    const found = pinPage(worker, space, page, true)
+    if (found < 0) {
       worker.missingPage = page
       return false
     }
     memory.copy(target + done, frameAddress(found as u32) + within, piece)
-    unpinFrame(found as u32)
+    unpinFrame(worker, found as u32)
     worker.hits += 1
     done += piece
   }

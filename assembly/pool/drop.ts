@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: MIT
 /** Throwing pages out on request. Pinned and busy pages stay. */
-import { control } from "../layout"
-import { frameRecord } from "./frames"
+import { control, guarded } from "../layout"
+import { aliasRecord } from "./aliases"
+import { dropAlias, promoteAlias } from "./content"
+import { frameRecord, frameState, READY } from "./frames"
 import { TAG_DEVICE, TAG_INODE } from "./intern"
 import { lock, unlock } from "./lock"
 import { emptyFrame } from "./reclaim"
 import { spaceRecord } from "./spaces"
 
-/** Drops the pages of one space, or of all when `space` is 0. Answers how many went. */
-export function dropPages(space: u32): u32 {
-  lock()
+/** Drops all pages of all spaces. Answers how many frames that emptied. */
+export function dropAll(worker: usize): u32 {
+  lock(worker)
   const frameCount = control().frameCount
   let dropped: u32 = 0
   for (let frame: u32 = 0; frame < frameCount; frame++) {
-    const owner = frameRecord(frame).space
-    if (!owner) continue
-    if (space && owner != space) continue
-    if (emptyFrame(frame)) dropped++
+    if (frameRecord(frame).space && emptyFrame(frame)) dropped++
   }
-  unlock()
+  unlock(worker)
   return dropped
 }
 
@@ -26,8 +25,8 @@ export function dropPages(space: u32): u32 {
  * Drops the pages of a space from page `from` to before `to`: all, or only those that `reader` brought in if that is
  * not 0. Answers how many went.
  */
-export function dropRange(space: u32, from: u64, to: u64, reader: u32): u32 {
-  lock()
+export function dropRange(worker: usize, space: u32, from: u64, to: u64, reader: u32): u32 {
+  lock(worker)
   const frameCount = control().frameCount
   let dropped: u32 = 0
   for (let frame: u32 = 0; frame < frameCount; frame++) {
@@ -35,25 +34,53 @@ export function dropRange(space: u32, from: u64, to: u64, reader: u32): u32 {
     if (record.space != space) continue
     if (record.page < from || record.page >= to) continue
     if (reader && record.reader != reader) continue
-    if (emptyFrame(frame)) dropped++
+    if (dropPage(frame)) dropped++
   }
-  unlock()
+  for (let number: u32 = 1; number <= guarded().aliasTop; number++) {
+    const alias = aliasRecord(number)
+    if (alias.space != space) continue
+    if (alias.page < from || alias.page >= to) continue
+    if (reader && alias.reader != reader) continue
+    dropAlias(number)
+    dropped++
+  }
+  unlock(worker)
   return dropped
 }
 
-/** Drops the pages that only one mount can use, when it is closed. Answers how many went. */
-export function dropMount(mount: u32): u32 {
-  lock()
-  const frameCount = control().frameCount
+/**
+ * Drops the pages that only one mount can use. Does nothing while others use the mount too, that is, refer to the
+ * space of its device beside the caller. Answers how many went.
+ */
+export function dropMount(worker: usize, mount: u32, device: u32): u32 {
+  lock(worker)
   let dropped: u32 = 0
-  for (let frame: u32 = 0; frame < frameCount; frame++) {
-    const space = frameRecord(frame).space
-    if (!space) continue
-    const record = spaceRecord(space)
-    if (record.owner != mount) continue
-    if (record.tag != TAG_INODE && record.tag != TAG_DEVICE) continue
-    if (emptyFrame(frame)) dropped++
+  if (spaceRecord(device).references <= 1) {
+    const frameCount = control().frameCount
+    for (let frame: u32 = 0; frame < frameCount; frame++) {
+      if (isOfMount(frameRecord(frame).space, mount) && dropPage(frame)) dropped++
+    }
+    for (let number: u32 = 1; number <= guarded().aliasTop; number++) {
+      if (!isOfMount(aliasRecord(number).space, mount)) continue
+      dropAlias(number)
+      dropped++
+    }
   }
-  unlock()
+  unlock(worker)
   return dropped
+}
+
+/** Whether a space, if there is one, belongs to one mount and to that one. */
+function isOfMount(space: u32, mount: u32): bool {
+  if (!space) return false
+  const record = spaceRecord(space)
+  return record.owner == mount && (record.tag == TAG_INODE || record.tag == TAG_DEVICE)
+}
+
+/** Drops a frame's own page; equal pages of others stay where they are. Only valid under the lock. */
+function dropPage(frame: u32): bool {
+  if (!(frameState(frame) & READY)) return false
+  if (!frameRecord(frame).aliases) return emptyFrame(frame)
+  promoteAlias(frame)
+  return true
 }

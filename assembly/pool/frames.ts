@@ -4,21 +4,24 @@
  *
  * State word of a frame:
  *
- *   31      26 25     24      23 22     21 20  19                     0
- *   +---------+------+-------+--+-------+------+------------------------+
- *   |    0    | busy | ready |0 | fresh | heat |          pins          |
- *   +---------+------+-------+--+-------+------+------------------------+
+ *   31      28 27        26     25     24      23 22      21 20  19                     0
+ *   +---------+---------+------+------+-------+--+-------+------+------------------------+
+ *   |    0    | offline | kept | busy | ready |0 | fresh | heat |          pins          |
+ *   +---------+---------+------+------+-------+--+-------+------+------------------------+
  *
  *   ready     the frame holds a whole page; may be pinned by readers
- *   busy      the frame is being filled; only its filler touches it
+ *   busy      the frame is being filled; only its filler touches it, whose place stands instead of pins
+ *   kept      the frame holds a long key (intern.ts)
+ *   offline   the frame is set aside, as the pool has been made smaller (resize.ts)
  *   fresh     nobody has used the page yet: its first use does not make it warmer
  *   heat      how often reclaim passes it by (0..3); rises with every use but the first
- *   pins      readers that hold it; a pinned frame is never reclaimed
+ *   pins      readers that hold it; a pinned frame is never reclaimed. What each worker holds of them stands
+ *             in its pin table, so that they can be taken off when it ends without giving them back
  *   0         the frame is free (and its bit in the bitmap is set)
  */
 import { PAGE_BITS } from "../bits"
-import { control, FRAME_RECORD_BITS, FrameRecord, guarded } from "../layout"
-import { addShared, exchangeShared, loadShared, storeShared } from "./lock"
+import { control, FRAME_RECORD_BITS, FrameRecord, guarded, pinTable, WorkerRecord } from "../layout"
+import { addShared, exchangeShared, loadShared, storeShared } from "./atomics"
 
 const PIN_BITS: u32 = 20
 export const PIN_MASK: u32 = (1 << PIN_BITS) - 1
@@ -27,6 +30,10 @@ export const HEAT_MASK: u32 = 3 << PIN_BITS
 export const READY: u32 = 1 << 24
 export const BUSY_FRAME: u32 = 1 << 25
 export const FRESH: u32 = 1 << 22
+export const KEPT_FRAME: u32 = 1 << 26
+export const OFFLINE_FRAME: u32 = 1 << 27
+/** More pins of one worker on one frame do not fit its table. */
+const WORKER_PIN_LIMIT: u32 = 0xffff
 
 /** The record of a frame. */
 export function frameRecord(frame: u32): FrameRecord {
@@ -55,12 +62,14 @@ export function exchangeFrameState(frame: u32, expected: u32, state: u32): bool 
 }
 
 /**
- * Pins the frame if it holds that page, complete; `isUse` makes it warmer. Takes no lock: the frame may be
- * reclaimed and filled with another page at any moment before the pin, so what it holds is compared after it.
+ * Pins the frame if it holds a complete page; `isUse` makes it warmer. Takes no lock: the frame may be reclaimed
+ * and filled with another page at any moment before the pin, so whoever calls compares what it holds after it.
  */
-export function pinFrame(frame: u32, space: u32, page: u64, isUse: bool = true): bool {
-  const record = frameRecord(frame)
-  const address = changetype<usize>(record)
+export function pinFrame(worker: WorkerRecord, frame: u32, isUse: bool): bool {
+  const address = changetype<usize>(frameRecord(frame))
+  const own = pinCount(worker.place, frame)
+  const held = <u32>load<u16>(own)
+  if (held == WORKER_PIN_LIMIT) return false
   let state = loadShared(address)
   for (;;) {
     if (!(state & READY)) return false
@@ -71,17 +80,41 @@ export function pinFrame(frame: u32, space: u32, page: u64, isUse: bool = true):
     if (exchangeShared(address, state, used)) break
     state = loadShared(address)
   }
-  if (record.space == space) {
-    if (record.page == page) return true
-  }
-  unpinFrame(frame)
-  return false
+  // Engines end a worker at the head of a loop or of a function: not between the exchange and this.
+  store<u16>(own, held + 1)
+  return true
 }
 
-/** Takes one pin off a frame. */
-export function unpinFrame(frame: u32): void {
+/** Takes one pin off a frame. Only valid for a pin of this worker. */
+export function unpinFrame(worker: WorkerRecord, frame: u32): void {
+  const own = pinCount(worker.place, frame)
+  if (CHECKED) assert(load<u16>(own) != 0)
+  store<u16>(own, <u32>load<u16>(own) - 1)
   const before = addShared(changetype<usize>(frameRecord(frame)), -1)
   if (CHECKED) assert((before & PIN_MASK) != 0)
+}
+
+/** Address of the number of pins that a place holds on a frame. */
+function pinCount(place: u32, frame: u32): usize {
+  return pinTable(place) + ((frame as usize) << 1)
+}
+
+/** Takes all pins off that a worker, which has ended, still holds. */
+export function unpinAll(place: u32): void {
+  const frameCount = control().frameCount
+  for (let frame: u32 = 0; frame < frameCount; frame++) {
+    const own = pinCount(place, frame)
+    const held = <u32>load<u16>(own)
+    if (!held) continue
+    store<u16>(own, 0)
+    addShared(changetype<usize>(frameRecord(frame)), -held)
+  }
+}
+
+/** Whether the frame holds that page, as its own and not by an alias. */
+export function holdsPage(frame: u32, space: u32, page: u64): bool {
+  const record = frameRecord(frame)
+  return record.space == space && record.page == page
 }
 
 /** Whether the frame's bit is set in the bitmap. Only valid under the lock. */
@@ -89,8 +122,8 @@ export function isFree(frame: u32): bool {
   return bool((load<u32>(control().bitmap + ((frame >> 5) << 2)) >> (frame & 31)) & 1)
 }
 
-/** Marks a frame used, its state busy with one pin: its filler's. Only valid under the lock, for a free frame. */
-export function takeFrame(frame: u32): void {
+/** Marks a frame busy for its filler, the worker of a place. Only valid under the lock, for a free frame. */
+export function takeFrame(frame: u32, place: u32): void {
   if (CHECKED) assert(isFree(frame))
   const c = control()
   const g = guarded()
@@ -99,7 +132,8 @@ export function takeFrame(frame: u32): void {
   g.freeFrames -= 1
   const record = frameRecord(frame)
   record.space = 0
-  setFrameState(frame, BUSY_FRAME | 1)
+  record.aliases = 0
+  setFrameState(frame, BUSY_FRAME | place)
 }
 
 /** Gives a frame back. Only valid under the lock, for a frame that is in no hash chain and has no reader. */
@@ -114,17 +148,23 @@ export function freeFrame(frame: u32): void {
   setFrameState(frame, 0)
 }
 
-/** Marks all frames free, at the pool's birth. */
-export function freeAllFrames(): void {
+/** Whether a worker of that place is filling a frame of that state. */
+export function isBusyFor(state: u32, place: u32): bool {
+  return bool(state & BUSY_FRAME) && (state & PIN_MASK) == place
+}
+
+/** Makes the bitmap say which frames are free, after their states. */
+export function rebuildBitmap(): void {
   const c = control()
   const g = guarded()
-  memory.fill(c.frameTable, 0, (c.frameCount as usize) << FRAME_RECORD_BITS)
   memory.fill(c.bitmap, 0, ((c.frameCount >> 3) as usize) + 8)
+  g.freeFrames = 0
   for (let frame: u32 = 0; frame < c.frameCount; frame++) {
+    if (frameState(frame)) continue
     const word = c.bitmap + ((frame >> 5) << 2)
     store<u32>(word, load<u32>(word) | ((1 as u32) << (frame & 31)))
+    g.freeFrames += 1
   }
-  g.freeFrames = c.frameCount
   g.bitmapHint = 0
   g.hand = 0
 }

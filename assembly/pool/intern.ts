@@ -5,45 +5,67 @@
  *   TAG_INODE        owner = mount    bytes = nid          a file that shares with nobody
  *   TAG_DEVICE       owner = mount    bytes = device       the metadata of an image
  *   TAG_FINGERPRINT  owner = 0        bytes = length of domain (u32), domain, fingerprint
+ *   TAG_DOMAIN       owner = 0        bytes = domain       no pages; its number names the domain
  *
  * A fingerprint space belongs to files that claim the same content in the same domain; as the key tells
  * where the domain ends, value and domain can never run into each other.
  */
 import { PAGE_BITS, PAGE_MASK } from "../bits"
 import { xxh32 } from "../hash/xxh32"
-import { control, guarded, SPACE_KEY_INLINE } from "../layout"
+import { control, guarded, SPACE_KEY_INLINE, workerRecord } from "../layout"
 import { NO_FRAME, NO_SPACE, SIZE_DIFFERS } from "../status"
-import { frameRecord } from "./frames"
+import { frameRecord, KEPT_FRAME, setFrameState } from "./frames"
 import { lock, unlock } from "./lock"
+import { addMember, dropMember } from "./members"
 import { emptyFrame, takeRun } from "./reclaim"
-import { keyAddress, returnSpace, spaceBucket, spaceRecord, takeSpace, unrefer } from "./spaces"
+import { keyAddress, linkSpace, returnSpace, spaceBucket, spaceRecord, takeSpace, unrefer } from "./spaces"
 
 export const TAG_INODE: u32 = 1
 export const TAG_DEVICE: u32 = 2
 export const TAG_FINGERPRINT: u32 = 3
+export const TAG_DOMAIN: u32 = 4
 
 /**
- * Finds or makes the space with a key and refers to it. Answers its number, or minus a status:
- * SIZE_DIFFERS (the key is there with another size, nothing was done), NO_SPACE, NO_FRAME.
+ * Finds or makes the space with a key and refers to it, as a member for `mount`. Answers its number, or minus a
+ * status: SIZE_DIFFERS (the key is there with another size, nothing was done), NO_SPACE, NO_FRAME.
  */
-export function internSpace(tag: u32, owner: u32, key: usize, keyLength: u32, size: u64): i32 {
-  lock()
+export function internSpace(
+  worker: usize,
+  tag: u32,
+  owner: u32,
+  key: usize,
+  keyLength: u32,
+  size: u64,
+  mount: u32,
+  domain: u32,
+): i32 {
+  const place = workerRecord(worker).place
+  lock(worker)
   const hash = xxh32(key, keyLength, owner + (tag << 28))
   const found = lookUpSpace(hash, tag, owner, key, keyLength)
   let answer: i32
-  if (!found) answer = makeSpace(hash, tag, owner, key, keyLength, size)
+  if (!found) answer = makeSpace(place, hash, tag, owner, key, keyLength, size)
   else if (spaceRecord(found).size != size) answer = -SIZE_DIFFERS
   else answer = found as i32
-  if (answer > 0) spaceRecord(answer as u32).references += 1
-  unlock()
+  if (answer > 0) {
+    const space = answer as u32
+    if (!found) spaceRecord(space).domain = domain
+    if (addMember(space, mount, place)) spaceRecord(space).references += 1
+    else {
+      unrefer(space, 0)
+      answer = -NO_SPACE
+    }
+  }
+  unlock(worker)
   return answer
 }
 
-/** Gives a reference back. */
-export function releaseSpace(space: u32): void {
-  lock()
-  unrefer(space)
-  unlock()
+/** Gives a reference of a mount back. */
+export function releaseSpace(worker: usize, space: u32, mount: u32): void {
+  const place = workerRecord(worker).place
+  lock(worker)
+  if (dropMember(space, mount, place)) unrefer(space, 1)
+  unlock(worker)
 }
 
 /** The space with a key, 0 = none. The hash only finds candidates; the key is compared whole. */
@@ -59,30 +81,31 @@ function lookUpSpace(hash: u32, tag: u32, owner: u32, key: usize, keyLength: u32
 }
 
 /** A new space for a key, without references; or minus a status. */
-function makeSpace(hash: u32, tag: u32, owner: u32, key: usize, keyLength: u32, size: u64): i32 {
-  if (!guarded().freeSpace) dropUnreferenced()
+function makeSpace(place: u32, hash: u32, tag: u32, owner: u32, key: usize, keyLength: u32, size: u64): i32 {
+  const g = guarded()
+  if (!g.freeSpace && g.spaceTop == control().spaceCapacity) dropUnreferenced()
   const space = takeSpace()
   if (!space) return -NO_SPACE
   const record = spaceRecord(space)
   if (keyLength > SPACE_KEY_INLINE) {
     const frames = (keyLength + PAGE_MASK) >> PAGE_BITS
-    const first = takeRun(frames)
+    const first = takeRun(place, frames)
     if (first < 0) {
       returnSpace(space)
       return -NO_FRAME
     }
     record.keyFrame = first as u32
     record.keyFrameCount = frames
+    g.keyFrames += frames
+    for (let i: u32 = 0; i < frames; i++) setFrameState((first as u32) + i, KEPT_FRAME)
   }
-  record.tag = tag
   record.owner = owner
   record.hash = hash
   record.keyLength = keyLength
   record.size = size
   memory.copy(keyAddress(space), key, keyLength)
-  const bucket = spaceBucket(hash)
-  record.next = load<u32>(bucket)
-  store<u32>(bucket, space)
+  record.tag = tag
+  linkSpace(space)
   return space as i32
 }
 

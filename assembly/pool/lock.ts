@@ -1,55 +1,94 @@
 // SPDX-License-Identifier: MIT
 /**
- * The pool's one short lock, and the atomic operations of the rest of the pool. In the build for plain
- * memory there is one instance only: the lock vanishes and atomics are ordinary loads and stores.
+ * The pool's one short lock. Held for microseconds, never across I/O. In the build for plain memory there is
+ * one instance only, and the lock vanishes.
+ *
+ * Its word:
+ *
+ *   31          30                  0
+ *   +-----------+--------------------+
+ *   | contended | place + 1, 0: free |
+ *   +-----------+--------------------+
+ *
+ * A worker can be terminated at any moment, also while it holds the lock. Whoever waits longer than any holder
+ * could take lets it count as gone, takes the lock from it and puts the pool in order (repair.ts).
  */
-import { FILL_EPOCH, LOCK } from "../layout"
+import { guarded, LOCK, LOCK_SERIAL, WorkerRecord } from "../layout"
+import { repairPool } from "./repair"
 
-/** Takes the lock. Held for microseconds, never across I/O, so a spin is enough. */
-export function lock(): void {
+const CONTENDED: u32 = 1 << 31
+/** Looks at the lock before a waiter sleeps, and for how long it sleeps then, in nanoseconds. */
+const SPINS: u32 = 400
+const NAP: i64 = 1_000_000
+/** Naps in a row under one and the same holding until the holder counts as gone: some seconds. */
+const PATIENCE: u32 = 4000
+/** The same for threads that must not sleep, in looks at the lock. */
+const SPINNING_PATIENCE: u32 = 1 << 31
+
+/** Takes the lock. `worker` is the caller's region. */
+export function lock(worker: usize): void {
   if (SHARED) {
-    while (atomic.cmpxchg<u32>(LOCK, 0, 1) != 0) {
-      while (atomic.load<u32>(LOCK) != 0) {}
-    }
+    if (atomic.cmpxchg<u32>(LOCK, 0, ownerOf(worker)) != 0) waitForLock(worker)
+    store<u32>(LOCK_SERIAL, load<u32>(LOCK_SERIAL) + 1)
   }
 }
 
-/** Gives the lock back. Only valid while holding it. */
-export function unlock(): void {
-  if (CHECKED) assert(!SHARED || atomic.load<u32>(LOCK) == 1)
-  if (SHARED) atomic.store<u32>(LOCK, 0)
+/** Gives the lock back. Only valid while holding it: traps for a worker that was believed to be gone. */
+export function unlock(worker: usize): void {
+  if (SHARED) {
+    if ((atomic.load<u32>(LOCK) & ~CONTENDED) != ownerOf(worker)) unreachable()
+    if (atomic.xchg<u32>(LOCK, 0) & CONTENDED) atomic.notify(LOCK, 1)
+  }
 }
 
-/** Reads a word that other instances may change. */
-export function loadShared(address: usize): u32 {
-  if (SHARED) return atomic.load<u32>(address)
-  return load<u32>(address)
+/** Whether a place holds the lock. Only an answer that lasts if that place's worker has ended. */
+export function isLockedBy(place: u32): bool {
+  return SHARED && (atomic.load<u32>(LOCK) & ~CONTENDED) == place + 1
 }
 
-/** Writes a word that other instances may read. */
-export function storeShared(address: usize, value: u32): void {
-  if (SHARED) atomic.store<u32>(address, value)
-  else store<u32>(address, value)
+/** Takes the lock from a worker that has ended while it held it, and puts the pool in order. */
+export function breakLock(worker: usize, place: u32): void {
+  if (!SHARED) return
+  const word = atomic.load<u32>(LOCK)
+  if ((word & ~CONTENDED) != place + 1) return
+  if (atomic.cmpxchg<u32>(LOCK, word, ownerOf(worker) | CONTENDED) != word) return
+  store<u32>(LOCK_SERIAL, load<u32>(LOCK_SERIAL) + 1)
+  repairPool()
+  guarded().repairs += 1
+  unlock(worker)
 }
 
-/** Replaces `expected` by `value` and says whether it was there. */
-export function exchangeShared(address: usize, expected: u32, value: u32): bool {
-  if (SHARED) return atomic.cmpxchg<u32>(address, expected, value) == expected
-  if (load<u32>(address) != expected) return false
-  store<u32>(address, value)
-  return true
+/** How a worker is named in the lock's word. */
+function ownerOf(worker: usize): u32 {
+  return changetype<WorkerRecord>(worker).place + 1
 }
 
-/** Adds to a word and answers what it was before. */
-export function addShared(address: usize, value: u32): u32 {
-  if (SHARED) return atomic.add<u32>(address, value)
-  const before = load<u32>(address)
-  store<u32>(address, before + value)
-  return before
-}
-
-/** Counts a finished fill and wakes whoever waits for one. */
-export function announceFill(): void {
-  addShared(FILL_EPOCH, 1)
-  if (SHARED) atomic.notify(FILL_EPOCH, -1)
+/** Waits for the lock and takes it. */
+function waitForLock(worker: usize): void {
+  // Others may be asleep: whoever comes out of here lets unlock() wake one of them.
+  const owner = ownerOf(worker) | CONTENDED
+  const mayWait = bool(changetype<WorkerRecord>(worker).mayWait)
+  let serial = atomic.load<u32>(LOCK_SERIAL)
+  let waited: u32 = 0
+  for (;;) {
+    for (let i: u32 = 0; i < SPINS; i++) {
+      if (atomic.load<u32>(LOCK) != 0) continue
+      if (atomic.cmpxchg<u32>(LOCK, 0, owner) == 0) return
+    }
+    const word = atomic.load<u32>(LOCK)
+    if (word == 0) continue
+    const marked = word | CONTENDED
+    if (mayWait) {
+      // Only if that has come to nothing, as the lock has changed hands, does the nap end at once.
+      atomic.cmpxchg<u32>(LOCK, word, marked)
+      atomic.wait<u32>(LOCK, marked, NAP)
+    }
+    const now = atomic.load<u32>(LOCK_SERIAL)
+    waited = now == serial ? waited + (mayWait ? 1 : SPINS) : 0
+    serial = now
+    if (waited >= (mayWait ? PATIENCE : SPINNING_PATIENCE)) {
+      breakLock(worker, (word & ~CONTENDED) - 1)
+      waited = 0
+    }
+  }
 }

@@ -7,6 +7,7 @@
  * read in order lies in order, and one view of it is one array.
  */
 import { control, guarded } from "../layout"
+import { dropAliases, leaveChain } from "./content"
 import {
   exchangeFrameState,
   findFreeRun,
@@ -28,29 +29,28 @@ const RUN_LAPS: u32 = 1
 const SINGLE_LAPS: u32 = 5
 
 /**
- * Takes a run of `length` contiguous frames, busy, and answers the first; or -1 when there is none.
- * Only valid under the lock.
+ * Takes a run of `length` contiguous frames, busy for the worker of a place, and answers the first; or -1 when
+ * there is none. Only valid under the lock.
  */
-export function takeRun(length: u32): i32 {
-  const c = control()
+export function takeRun(place: u32, length: u32): i32 {
   const g = guarded()
-  if (g.freeFrames >= max(length, c.frameCount >> PLENTY_SHIFT)) {
+  if (g.freeFrames >= max(length, g.onlineFrames >> PLENTY_SHIFT)) {
     const first = findFreeRun(length)
     if (first >= 0) {
-      takeAll(first as u32, length)
+      takeAll(place, first as u32, length)
       return first
     }
   }
-  return sweep(length)
+  return sweep(place, length)
 }
 
-/** Marks the frames of a run used. */
-function takeAll(first: u32, length: u32): void {
-  for (let frame = first; frame < first + length; frame++) takeFrame(frame)
+/** Marks the frames of a run busy. */
+function takeAll(place: u32, first: u32, length: u32): void {
+  for (let frame = first; frame < first + length; frame++) takeFrame(frame, place)
 }
 
 /** Moves the hand until it has passed `length` neighbours that are free or cold, and takes them. */
-function sweep(length: u32): i32 {
+function sweep(place: u32, length: u32): i32 {
   const c = control()
   const g = guarded()
   const count = c.frameCount
@@ -70,7 +70,7 @@ function sweep(length: u32): i32 {
       const taken = emptyAll(first, length)
       if (taken == length) {
         g.hand = hand
-        takeAll(first, length)
+        takeAll(place, first, length)
         return first as i32
       }
       // A reader pinned one of them meanwhile: go on behind it.
@@ -103,7 +103,7 @@ function emptyAll(first: u32, length: u32): u32 {
   return length
 }
 
-/** Throws a page out of its frame unless a reader holds it. Only valid under the lock. */
+/** Throws a page, and all equal ones that lie there too, out of its frame unless a reader holds it. Only valid under the lock. */
 export function emptyFrame(frame: u32): bool {
   for (;;) {
     const state = frameState(frame)
@@ -111,6 +111,8 @@ export function emptyFrame(frame: u32): bool {
     if (state & PIN_MASK) return false
     if (exchangeFrameState(frame, state, 0)) break
   }
+  leaveChain(frame)
+  dropAliases(frame)
   removePage(frame)
   freeFrame(frame)
   guarded().reclaimed += 1

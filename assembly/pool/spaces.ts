@@ -25,31 +25,21 @@ export function spaceBucket(hash: u32): usize {
   return control().spaceBuckets + (((hash & control().spaceBucketMask) as usize) << 2)
 }
 
-/** Puts all records on the free list, at the pool's birth. */
-export function freeAllSpaces(): void {
-  const c = control()
-  const g = guarded()
-  memory.fill(c.spaces, 0, ((c.spaceCapacity as usize) + 1) << SPACE_RECORD_BITS)
-  memory.fill(c.spaceBuckets, 0, ((c.spaceBucketMask as usize) + 1) << 2)
-  g.freeSpace = 0
-  for (let space = c.spaceCapacity; space > 0; space--) {
-    spaceRecord(space).next = g.freeSpace
-    g.freeSpace = space
-  }
-  g.usedSpaces = 0
-}
-
-/** Takes a record off the free list; 0 = none left. */
+/** Takes a record that is not in use; 0 = all are. */
 export function takeSpace(): u32 {
   const g = guarded()
-  const space = g.freeSpace
-  if (!space) return 0
-  const record = spaceRecord(space)
-  g.freeSpace = record.next
+  let space = g.freeSpace
+  if (space) g.freeSpace = spaceRecord(space).next
+  else if (g.spaceTop < control().spaceCapacity) {
+    g.spaceTop += 1
+    space = g.spaceTop
+  } else return 0
   g.usedSpaces += 1
+  const record = spaceRecord(space)
   record.references = 0
   record.pages = 0
   record.keyFrameCount = 0
+  record.members = 0
   return space
 }
 
@@ -58,6 +48,7 @@ export function returnSpace(space: u32): void {
   const g = guarded()
   const record = spaceRecord(space)
   for (let i: u32 = 0; i < record.keyFrameCount; i++) freeFrame(record.keyFrame + i)
+  g.keyFrames -= record.keyFrameCount
   record.keyFrameCount = 0
   record.tag = 0
   record.next = g.freeSpace
@@ -78,16 +69,16 @@ export function uncountPage(space: u32): void {
   releaseIfIdle(space)
 }
 
-/** Counts a reference given back; the space goes with the last one if no page is in it. */
-export function unrefer(space: u32): void {
+/** Counts references given back; the space goes with the last one if no page is in it. */
+export function unrefer(space: u32, count: u32): void {
   const record = spaceRecord(space)
-  if (CHECKED) assert(record.references > 0)
-  record.references -= 1
+  if (CHECKED) assert(record.references >= count)
+  record.references -= count
   releaseIfIdle(space)
 }
 
 /** Unlinks and frees a space that nobody refers to and that has no pages. */
-function releaseIfIdle(space: u32): void {
+export function releaseIfIdle(space: u32): void {
   const record = spaceRecord(space)
   if (record.references) return
   if (record.pages) return
@@ -98,4 +89,18 @@ function releaseIfIdle(space: u32): void {
   }
   store<u32>(link, record.next)
   returnSpace(space)
+}
+
+/** Puts a space into the chain of its key's hash. */
+export function linkSpace(space: u32): void {
+  const record = spaceRecord(space)
+  const bucket = spaceBucket(record.hash)
+  record.next = load<u32>(bucket)
+  store<u32>(bucket, space)
+}
+
+/** Empties all chains of spaces; linkSpace() fills them again. */
+export function clearSpaceChains(): void {
+  const c = control()
+  memory.fill(c.spaceBuckets, 0, ((c.spaceBucketMask as usize) + 1) << 2)
 }

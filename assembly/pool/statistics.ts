@@ -1,8 +1,22 @@
 // SPDX-License-Identifier: MIT
-/** Counting what the pool holds. */
-import { control, guarded, WorkerRecord, workerAddress } from "../layout"
-import { frameRecord, frameState, PIN_MASK, READY } from "./frames"
+/** Counting what the pool holds, and telling who holds it. */
+import { PAGE_SIZE } from "../bits"
+import {
+  ALIAS_RECORD_SIZE,
+  CONTENT_RECORD_SIZE,
+  control,
+  FRAME_RECORD_SIZE,
+  guarded,
+  MEMBER_RECORD_SIZE,
+  SPACE_RECORD_SIZE,
+  WorkerRecord,
+  workerAddress,
+} from "../layout"
+import { aliasRecord } from "./aliases"
+import { BUSY_FRAME, frameRecord, frameState, KEPT_FRAME, OFFLINE_FRAME, PIN_MASK, READY } from "./frames"
+import { TAG_DEVICE } from "./intern"
 import { lock, unlock } from "./lock"
+import { memberRecord } from "./members"
 import { spaceRecord } from "./spaces"
 
 /**
@@ -13,44 +27,131 @@ export class Statistics {
   frames: u64
   framesUsed: u64
   framesPinned: u64
+  framesBusy: u64
   spaces: u64
-  /** Pages in spaces that more than one inode refers to, and what they would take unshared beyond that. */
+  /** Pages that more than one inode uses, and what they would take unshared beyond that. */
   pagesShared: u64
   pagesSaved: u64
+  /** Pages that lie in the frame of an equal one, now and in all. */
+  pagesAliased: u64
+  pagesMerged: u64
   hits: u64
   misses: u64
   bytesDecoded: u64
   pagesFilled: u64
   pagesReclaimed: u64
+  /** Bytes of all tables, as far as they are in use. */
+  bookkeepingBytes: u64
+  /** How often the pool was put in order after a worker that ended in the middle of a change. */
+  repairs: u64
 }
 
 /** Adds everything up into the record at `target`. */
-export function collectStatistics(target: usize): void {
+export function collectStatistics(worker: usize, target: usize): void {
   const c = control()
   const g = guarded()
   const out = changetype<Statistics>(target)
   memory.fill(target, 0, offsetof<Statistics>())
-  lock()
-  out.frames = c.frameCount
-  out.framesUsed = c.frameCount - g.freeFrames
+  lock(worker)
+  out.frames = g.onlineFrames
+  out.framesUsed = g.onlineFrames - g.freeFrames
   out.spaces = g.usedSpaces
   out.pagesReclaimed = g.reclaimed
-  for (let frame: u32 = 0; frame < c.frameCount; frame++) {
+  out.pagesAliased = g.usedAliases
+  out.pagesMerged = g.merged
+  out.bookkeepingBytes = bookkeepingBytes()
+  out.repairs = g.repairs
+  countFrames(out)
+  unlock(worker)
+  for (let i: u32 = 0; i < c.workerCount; i++) {
+    const record = changetype<WorkerRecord>(workerAddress(i))
+    out.hits += record.hits
+    out.misses += record.misses
+    out.bytesDecoded += record.bytesDecoded
+    out.pagesFilled += record.pagesFilled
+  }
+}
+
+/** Counts what frames hold. */
+function countFrames(out: Statistics): void {
+  const frameCount = control().frameCount
+  for (let frame: u32 = 0; frame < frameCount; frame++) {
     const state = frameState(frame)
+    if (state & BUSY_FRAME) out.framesBusy += 1
     if (!(state & READY)) continue
     if (state & PIN_MASK) out.framesPinned += 1
-    const references = spaceRecord(frameRecord(frame).space).references
-    if (references > 1) {
+    let users = spaceRecord(frameRecord(frame).space).references
+    if (!users) users = 1
+    let alias = frameRecord(frame).aliases
+    for (; alias; alias = aliasRecord(alias).sibling) {
+      users += max<u32>(1, spaceRecord(aliasRecord(alias).space).references)
+    }
+    if (users > 1) {
       out.pagesShared += 1
-      out.pagesSaved += references - 1
+      out.pagesSaved += users - 1
     }
   }
-  unlock()
-  for (let i: u32 = 0; i < c.workerCount; i++) {
-    const worker = changetype<WorkerRecord>(workerAddress(i))
-    out.hits += worker.hits
-    out.misses += worker.misses
-    out.bytesDecoded += worker.bytesDecoded
-    out.pagesFilled += worker.pagesFilled
+}
+
+/** Bytes of the tables that the pool's pages need: what has been used of those that fill up from their beginning. */
+function bookkeepingBytes(): u64 {
+  const c = control()
+  const g = guarded()
+  const content = g.usesContent
+    ? ((c.bucketMask + 1) << 2) + g.onlineFrames * CONTENT_RECORD_SIZE + g.aliasTop * ALIAS_RECORD_SIZE
+    : 0
+  return (
+    <u64>g.onlineFrames * FRAME_RECORD_SIZE +
+    (g.onlineFrames >> 3) +
+    ((c.bucketMask + 1) << 2) +
+    ((c.spaceBucketMask + 1) << 2) +
+    <u64>g.spaceTop * SPACE_RECORD_SIZE +
+    <u64>g.memberTop * MEMBER_RECORD_SIZE +
+    <u64>g.keyFrames * PAGE_SIZE +
+    content
+  )
+}
+
+/** What describeFrames() says of a frame that holds no page. */
+const FREE: u32 = 0
+const KEPT: u32 = 0xffffffff
+
+/**
+ * Writes for each of the frames from `first` on, at most `count`, the address space of its page: 0 = free, all ones =
+ * bookkeeping. Frames that are set aside are left out. Answers how many frames were looked at.
+ */
+export function describeFrames(worker: usize, first: u32, count: u32, target: usize): u32 {
+  const end = min(control().frameCount, first + count)
+  let out = target
+  lock(worker)
+  for (let frame = first; frame < end; frame++) {
+    const state = frameState(frame)
+    let space = state & (READY | BUSY_FRAME) ? frameRecord(frame).space : FREE
+    if (state & (KEPT_FRAME | OFFLINE_FRAME)) space = KEPT
+    store<u32>(out, space)
+    out += 4
   }
+  unlock(worker)
+  return end - first
+}
+
+/**
+ * Describes an address space in words at `target`: pages, whether it is a device, mounts that refer to it (at most
+ * `limit`). Answers how many words; 0 if there is no such space.
+ */
+export function describeSpace(worker: usize, space: u32, target: usize, limit: u32): u32 {
+  let words: u32 = 0
+  lock(worker)
+  const record = spaceRecord(space)
+  if (space && space <= guarded().spaceTop && record.tag) {
+    store<u32>(target, record.pages)
+    store<u32>(target, u32(record.tag == TAG_DEVICE), 4)
+    words = 2
+    for (let number = record.members; number && words < limit + 2; number = memberRecord(number).next) {
+      store<u32>(target + ((words as usize) << 2), memberRecord(number).mount)
+      words++
+    }
+  }
+  unlock(worker)
+  return words
 }

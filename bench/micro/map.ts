@@ -57,7 +57,7 @@ export async function suite({ quick }: SuiteOptions): Promise<SuiteResult> {
 
 async function measure(group: string, path: string, file: string, quick: boolean): Promise<Row[]> {
   const core = await Core.create("shared", { frames: FRAMES, spaces: FRAMES, workers: 2 })
-  const engine = new Engine(core, "none")
+  const engine = new Engine(core, new Set())
   const filesystem = driveSync(mountImage(engine, openFileSync(path), {}, () => 0))
   const { node } = driveSync(filesystem.paths.find(file, true))
   const content = driveSync(filesystem.inodes.contentOf(node))

@@ -64,7 +64,7 @@ describe.each(BUILDS)("the layout of the %s build", (build) => {
     [1024, 500, 3],
   ])("of %i frames, %i spaces, %i workers puts the regions side by side", (frames, spaces, workers) => {
     const pool = PoolCore.create(build, { frames, spaces, workers })
-    const words = new Uint32Array(pool.memory.buffer, CONTROL, 14)
+    const words = new Uint32Array(pool.memory.buffer, CONTROL, 22)
     const [frameCount, bucketMask, spaceCapacity, spaceBucketMask, workerCount] = words as unknown as number[]
     expect([frameCount, spaceCapacity, workerCount]).toEqual([frames, spaces, workers])
     const [bitmap, frameTable, buckets, table, spaceBuckets, workerStart, frameStart, end] = [
@@ -72,13 +72,21 @@ describe.each(BUILDS)("the layout of the %s build", (build) => {
     ] as [number, number, number, number, number, number, number, number]
     // Each region: where it starts and the least it must hold.
     const workerSize = (frameStart - workerStart) / workers
+    const [contentBuckets, aliases, aliasCapacity, members, memberCapacity, pinTables, contentTable] = [
+      ...words.subarray(15, 22),
+    ] as [number, number, number, number, number, number, number]
     const regions = [
-      [CONTROL, 260],
+      [CONTROL, 520],
       [bitmap, Math.ceil(frames / 32) * 4],
       [frameTable, frames * 32],
       [buckets, ((bucketMask as number) + 1) * 4],
+      [contentBuckets, ((bucketMask as number) + 1) * 4],
+      [contentTable, frames * 8],
       [table, (spaces + 1) * 128],
       [spaceBuckets, ((spaceBucketMask as number) + 1) * 4],
+      [aliases, (aliasCapacity + 1) * 32],
+      [members, (memberCapacity + 1) * 16],
+      [pinTables, frames * workers * 2],
       [workerStart, workers * 40 * PAGE],
       [frameStart, frames * PAGE],
     ] as const
@@ -110,9 +118,13 @@ describe.each(BUILDS)("the layout of the %s build", (build) => {
 
   it("gives every worker a place once, and none where there is no pool", () => {
     const pool = PoolCore.create(build, { frames: 64, workers: 3 })
-    const places = [pool.worker, pool.core.joinPool(), pool.core.joinPool(), pool.core.joinPool()]
-    expect(new Set(places).size).toBe(4)
-    expect(places[3]).toBe(0)
-    expect(instantiate(build, memoryFor(build, 2)).joinPool()).toBe(0)
+    const places = [pool.place, pool.core.takePlace(), pool.core.takePlace(), pool.core.takePlace()]
+    expect(places).toEqual([0, 1, 2, -1])
+    const regions = [0, 1, 2].map((place) => pool.core.joinPool(place, false))
+    expect(regions[0]).toBe(pool.worker)
+    expect(new Set(regions).size).toBe(3)
+    pool.core.freePlace(pool.worker, 1)
+    expect(pool.core.takePlace()).toBe(1)
+    expect(instantiate(build, memoryFor(build, 2)).joinPool(0, false)).toBe(0)
   })
 })

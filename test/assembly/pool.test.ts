@@ -51,7 +51,7 @@ class Model {
   release(number: number): void {
     if (this.pins.length === 0) return
     const [pin] = this.pins.splice(number % this.pins.length, 1)
-    this.pool.core.release((pin as { address: number }).address, 1)
+    this.pool.release((pin as { address: number }).address, 1)
   }
 
   /** Begins a fill and leaves it, as a source that answers later does. */
@@ -95,8 +95,8 @@ class Model {
     while (this.pins.length > 0) this.release(0)
     this.checkAll()
     const before = this.pool.statistics()
-    expect(this.pool.core.dropPages(0)).toBe(before.framesUsed)
-    for (const space of this.spaces) this.pool.core.releaseSpace(space)
+    expect(this.pool.dropPages(0)).toBe(before.framesUsed)
+    for (const space of this.spaces) this.pool.releaseSpace(space)
     const { pagesFilled } = before
     expect(this.pool.statistics()).toMatchObject({ framesUsed: 0, spaces: 0, pagesReclaimed: pagesFilled })
   }
@@ -141,7 +141,7 @@ const steps: fc.Arbitrary<(model: Model) => void>[] = [
       (model) =>
         model.resume(s, isAborted),
   ),
-  file.map((f) => (model) => void model.pool.core.dropPages(model.spaces[f] as number)),
+  file.map((f) => (model) => void model.pool.dropPages(model.spaces[f] as number)),
 ]
 
 describe("a pool under any use", () => {
@@ -165,11 +165,11 @@ describe.each(BUILDS)("reclaim in the %s build", (build) => {
   function use(pool: PoolCore, space: number, pages: number, number: number, window = 1): boolean {
     const address = pool.pin(space, number)
     if (address !== 0) {
-      pool.core.release(address, 1)
+      pool.release(address, 1)
       return true
     }
     expect(pool.fill(flat(space, pages, 0), number, window, () => {})).toBe(OK)
-    pool.core.release(pool.pin(space, number), 1)
+    pool.release(pool.pin(space, number), 1)
     return false
   }
 
@@ -206,8 +206,8 @@ describe.each(BUILDS)("reclaim in the %s build", (build) => {
     }
     expect(new Set(addresses).size).toBe(frames)
     expect(pool.fill(flat(space, 1000, 0), 500, 8)).toBe(NO_FRAME)
-    expect(pool.core.dropPages(0)).toBe(0)
-    pool.core.release(addresses[17] as number, 1)
+    expect(pool.dropPages(0)).toBe(0)
+    pool.release(addresses[17] as number, 1)
     expect(pool.fill(flat(space, 1000, 0), 500, 8)).toBe(OK)
     expect(pool.pin(space, 500)).toBe(addresses[17])
     expect(pool.pin(space, 17)).toBe(0)
@@ -221,7 +221,7 @@ describe.each(BUILDS)("reclaim in the %s build", (build) => {
     const { core, worker, memory } = pool
     const address = core.acquire(worker, space, 1984, 16, true) >>> 0
     expect(new Uint32Array(memory.buffer, worker, 1)[0]).toBe(16)
-    core.release(address, 16)
+    core.release(worker, address, 16)
   })
 
   it("publishes nothing of a fill whose bytes did not come", () => {

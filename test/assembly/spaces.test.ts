@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { NO_FRAME, NO_SPACE, OK, SIZE_DIFFERS } from "../../src/status.js"
-import { BUILDS, flat, PAGE, PoolCore, TAG_FINGERPRINT, TAG_INODE } from "../support/pool-core.js"
+import { BUILDS, flat, PAGE, PoolCore, TAG_DEVICE, TAG_FINGERPRINT, TAG_INODE } from "../support/pool-core.js"
 
 describe.each(BUILDS)("address spaces of the %s build", (build) => {
   it("are the same for the same tag, owner, key and size, and only then", () => {
@@ -45,8 +45,8 @@ describe.each(BUILDS)("address spaces of the %s build", (build) => {
     }
     expect(Math.min(...opened)).toBeGreaterThan(0)
     expect(pool.statistics().framesUsed).toBeGreaterThan(32)
-    expect(pool.core.dropPages(0)).toBe(0)
-    for (const space of opened) pool.core.releaseSpace(space)
+    expect(pool.dropPages(0)).toBe(0)
+    for (const space of opened) pool.releaseSpace(space)
     expect(pool.statistics()).toMatchObject({ spaces: 0, framesUsed: 0 })
   })
 
@@ -57,7 +57,7 @@ describe.each(BUILDS)("address spaces of the %s build", (build) => {
     expect(Math.min(...spaces)).toBeGreaterThan(0)
     expect(pool.openSpace(key(5), 1)).toBe(-NO_FRAME)
     expect(pool.statistics()).toMatchObject({ spaces: 4, framesUsed: 64 })
-    pool.core.releaseSpace(spaces[2] as number)
+    pool.releaseSpace(spaces[2] as number)
     expect(pool.openSpace(key(5), 1)).toBeGreaterThan(0)
   })
 
@@ -69,12 +69,12 @@ describe.each(BUILDS)("address spaces of the %s build", (build) => {
     expect(pool.openSpace("c", PAGE)).toBe(spaces[2])
     // Given back, but its page stays for whoever comes again ...
     expect(pool.fill(flat(spaces[1] as number, 1, 0), 0)).toBe(OK)
-    pool.core.releaseSpace(spaces[1] as number)
+    pool.releaseSpace(spaces[1] as number)
     expect(pool.statistics().spaces).toBe(5)
     expect(pool.openSpace("b", PAGE)).toBe(spaces[1])
     expect(pool.read(spaces[1] as number, 0)).toBeDefined()
     // ... or until its record is wanted.
-    pool.core.releaseSpace(spaces[1] as number)
+    pool.releaseSpace(spaces[1] as number)
     expect(pool.openSpace("f", PAGE)).toBe(spaces[1])
     expect(pool.read(spaces[1] as number, 0)).toBeUndefined()
   })
@@ -83,19 +83,20 @@ describe.each(BUILDS)("address spaces of the %s build", (build) => {
     const pool = PoolCore.create(build, { frames: 64 })
     const space = pool.openSpace("a", 3 * PAGE)
     expect(pool.fill(flat(space, 3, 0), 0, 3)).toBe(OK)
-    pool.core.releaseSpace(space)
+    pool.releaseSpace(space)
     expect(pool.statistics()).toMatchObject({ spaces: 1, framesUsed: 3 })
-    expect(pool.core.dropPages(space)).toBe(3)
+    expect(pool.dropPages(space)).toBe(3)
     expect(pool.statistics()).toMatchObject({ spaces: 0, framesUsed: 0 })
   })
 
   it("of a mount that is closed lose their pages, shared ones keep them", () => {
     const pool = PoolCore.create(build, { frames: 64 })
+    const device = pool.openSpace("device", PAGE, TAG_DEVICE, 7)
     const own = pool.openSpace("own", PAGE, TAG_INODE, 7)
     const other = pool.openSpace("own", PAGE, TAG_INODE, 8)
     const shared = pool.openSpace("own", PAGE)
     for (const space of [own, other, shared]) expect(pool.fill(flat(space, 1, 0), 0)).toBe(OK)
-    expect(pool.core.dropMount(7)).toBe(1)
+    expect(pool.core.dropMount(pool.worker, 7, device)).toBe(1)
     expect([own, other, shared].map((space) => pool.read(space, 0) !== undefined)).toEqual([
       false,
       true,
@@ -134,7 +135,7 @@ it("interning is a map from key and owner to space, whatever the order", () => {
           else expect([...open.values()].map((other) => other.space)).not.toContain(space)
           open.set(name, { space, references: (known?.references ?? 0) + 1 })
         } else if (known) {
-          pool.core.releaseSpace(known.space)
+          pool.releaseSpace(known.space)
           known.references--
           if (known.references === 0) open.delete(name)
         }

@@ -12,14 +12,25 @@ export const PAGE = 4096
 export interface RawCore {
   poolBytes(frames: number, spaces: number, workers: number): number
   createPool(frames: number, spaces: number, workers: number): void
-  joinPool(): number
+  takePlace(): number
+  joinPool(place: number, mayWait: boolean): number
+  freePlace(worker: number, place: number): void
+  fillEpochAt(): number
   nextMount(): number
   exchangeAt(worker: number): number
   slotAt(worker: number, slot: number): number
-  openSpace(worker: number, tag: number, owner: number, keyLength: number, size: number): number
-  releaseSpace(space: number): void
+  openSpace(
+    worker: number,
+    tag: number,
+    owner: number,
+    keyLength: number,
+    size: number,
+    mount: number,
+    domain: number,
+  ): number
+  releaseSpace(worker: number, space: number, mount: number): void
   acquire(worker: number, space: number, page: number, count: number, isUse: boolean): number
-  release(address: number, count: number): void
+  release(worker: number, address: number, count: number): void
   copy(worker: number, space: number, position: number, length: number, target: number): number
   missingPage(worker: number): number
   firstMissing(space: number, from: number, to: number): number
@@ -32,9 +43,12 @@ export interface RawCore {
   rangeField(slot: number, range: number, field: number): number
   extentField(slot: number, field: number): number
   failRange(slot: number, range: number): void
-  dropPages(space: number): number
-  dropRange(space: number, from: number, to: number, reader: number): number
-  dropMount(mount: number): number
+  dropAll(worker: number): number
+  dropRange(worker: number, space: number, from: number, to: number, reader: number): number
+  dropMount(worker: number, mount: number, device: number): number
+  resizePool(worker: number, frames: number): number
+  describeFrames(worker: number, first: number, count: number, target: number): number
+  describeSpace(worker: number, space: number, target: number, limit: number): number
   statistics(worker: number): void
   xxh32(address: number, length: number, seed: number): number
 }
@@ -78,6 +92,7 @@ export function patternByte(offset: number): number {
 }
 
 export const TAG_INODE = 1
+export const TAG_DEVICE = 2
 export const TAG_FINGERPRINT = 3
 
 /** Names of the numbers that statistics() writes, in their order. */
@@ -85,14 +100,19 @@ const STATISTICS = [
   "frames",
   "framesUsed",
   "framesPinned",
+  "framesBusy",
   "spaces",
   "pagesShared",
   "pagesSaved",
+  "pagesAliased",
+  "pagesMerged",
   "hits",
   "misses",
   "bytesDecoded",
   "pagesFilled",
   "pagesReclaimed",
+  "bookkeepingBytes",
+  "repairs",
 ] as const
 
 export interface PoolSizes {
@@ -107,6 +127,7 @@ export class PoolCore {
   readonly memory: WebAssembly.Memory
   readonly core: RawCore
   readonly bytes: Uint8Array
+  readonly place: number
   readonly worker: number
 
   private constructor(build: Build, memory: WebAssembly.Memory, core: RawCore) {
@@ -114,8 +135,9 @@ export class PoolCore {
     this.memory = memory
     this.core = core
     this.bytes = new Uint8Array(memory.buffer)
-    this.worker = core.joinPool()
-    if (this.worker === 0) throw new Error("no worker place")
+    this.place = core.takePlace()
+    if (this.place < 0) throw new Error("no worker place")
+    this.worker = core.joinPool(this.place, build !== "plain")
   }
 
   /** A new pool and its first worker. */
@@ -137,10 +159,32 @@ export class PoolCore {
   }
 
   /** Opens the space of a key; the answer of the core. */
-  openSpace(key: Uint8Array | string, size: number, tag = TAG_FINGERPRINT, owner = 0): number {
+  openSpace(
+    key: Uint8Array | string,
+    size: number,
+    tag = TAG_FINGERPRINT,
+    owner = 0,
+    { mount = 1, domain = 0 } = {},
+  ): number {
     const bytes = typeof key === "string" ? new TextEncoder().encode(key) : key
     this.bytes.set(bytes, this.core.exchangeAt(this.worker))
-    return this.core.openSpace(this.worker, tag, owner, bytes.length, size)
+    return this.core.openSpace(this.worker, tag, owner, bytes.length, size, mount, domain)
+  }
+
+  /** Gives a reference of {@link openSpace} back. */
+  releaseSpace(space: number, mount = 1): void {
+    this.core.releaseSpace(this.worker, space, mount)
+  }
+
+  /** Drops the pages of a space, of all for 0; how many went. */
+  dropPages(space: number): number {
+    if (space === 0) return this.core.dropAll(this.worker)
+    return this.core.dropRange(this.worker, space, 0, 2 ** 52, 0)
+  }
+
+  /** Unpins pages. */
+  release(address: number, count: number): void {
+    this.core.release(this.worker, address, count)
   }
 
   /** Describes a content to a slot. */
@@ -194,7 +238,7 @@ export class PoolCore {
     const address = this.pin(space, page)
     if (address === 0) return undefined
     const copy = this.bytes.slice(address, address + PAGE)
-    this.core.release(address, 1)
+    this.release(address, 1)
     return copy
   }
 

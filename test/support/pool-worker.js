@@ -6,7 +6,7 @@ import { parentPort, workerData } from "node:worker_threads"
 const { module, memory, spaces, contents, filePages, seed, milliseconds, slots } = workerData
 const PAGE = 4096
 const core = new WebAssembly.Instance(module, { env: { memory } }).exports
-const worker = core.joinPool()
+const worker = core.joinPool(core.takePlace(), true)
 const bytes = new Uint8Array(memory.buffer)
 const words = new Uint32Array(memory.buffer)
 const counts = { reads: 0, fills: 0, drops: 0, wrong: 0, answers: {} }
@@ -67,7 +67,7 @@ while (Date.now() < until) {
         const run = words[worker >>> 2]
         for (let k = 0; k < run; k++) check(address + k * PAGE, file, page + k)
         if (random(8) === 0 && held.length < 4) held.push({ address, run, file, page })
-        else core.release(address, run)
+        else core.release(worker, address, run)
         counts.reads++
       } else {
         const slot = core.slotAt(worker, 0)
@@ -85,19 +85,19 @@ while (Date.now() < until) {
       const pin = held.shift()
       if (pin) {
         for (let k = 0; k < pin.run; k++) check(pin.address + k * PAGE, pin.file, pin.page + k)
-        core.release(pin.address, pin.run)
+        core.release(worker, pin.address, pin.run)
       }
     } else if (kind < 98) {
-      core.dropPages(random(4) === 0 ? 0 : spaces[file])
+      random(4) === 0 ? core.dropAll(worker) : core.dropRange(worker, spaces[file], 0, 2 ** 52, 0)
       counts.drops++
     } else {
       // Spaces come and go beside those that are read.
       bytes.set([file, random(16)], core.exchangeAt(worker))
-      const space = core.openSpace(worker, 1, 99, 2, 5)
-      if (space > 0) core.releaseSpace(space)
+      const space = core.openSpace(worker, 1, 99, 2, 5, 99, 0)
+      if (space > 0) core.releaseSpace(worker, space, 99)
     }
   }
 }
-for (const { address, run } of held) core.release(address, run)
+for (const { address, run } of held) core.release(worker, address, run)
 for (const number of suspended.keys()) core.abortFill(core.slotAt(worker, number))
 parentPort.postMessage(counts)

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/** What lies in a pool's frames, for pictures and tests of sharing. */
+import { type Core, KEPT_FRAME } from "./core.js"
+import type { Image } from "./image.js"
+
+/** An address space that has pages in the pool: a file, or several that share one. */
+export interface ResidentSpace {
+  /** Pages of it that are in the pool, those too that lie in the frame of an equal page. */
+  pages: number
+  /** Images of this worker that use it, as positions in `pool.images`. */
+  images: number[]
+  /** Whether it is the content of files or the metadata of an image. */
+  kind: "file" | "device"
+}
+
+/** What lies in a pool's frames. */
+export interface Residency {
+  /**
+   * For each frame the position in `spaces` of the one whose page lies there; where pages share by content, the first of
+   * them. -1: free; -2: not for pages (bookkeeping, or set aside in a pool that was made smaller).
+   */
+  frames: Int32Array
+  spaces: ResidentSpace[]
+}
+
+/** Describes all frames of a pool. */
+export function describeResidency(core: Core, images: readonly Image[]): Residency {
+  const mounts = new Map(images.map((image, position) => [image.share().mount, position]))
+  const positions = new Map<number, number>()
+  const spaces: ResidentSpace[] = []
+  const described = core.describeFrames()
+  const frames = new Int32Array(described.length)
+  for (const [frame, space] of described.entries()) {
+    if (space === 0 || space === KEPT_FRAME) {
+      frames[frame] = space === 0 ? -1 : -2
+      continue
+    }
+    let position = positions.get(space)
+    if (position === undefined) {
+      position = spaces.length
+      positions.set(space, position)
+      spaces.push(describeOne(core, space, mounts))
+    }
+    frames[frame] = position
+  }
+  return { frames, spaces }
+}
+
+function describeOne(core: Core, space: number, mounts: ReadonlyMap<number, number>): ResidentSpace {
+  const description = core.describeSpace(space)
+  const images = (description?.mounts ?? []).flatMap((mount) => mounts.get(mount) ?? [])
+  return {
+    pages: description?.pages ?? 0,
+    images: images.sort((a, b) => a - b),
+    kind: description?.isDevice ? "device" : "file",
+  }
+}
