@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { ContentDescription, Core, Slot } from "./core.js"
 import type { Devices } from "./devices.js"
+import { MetadataWindow } from "./metadata-window.js"
 
 /** Extents between two remembered sums of {@link Content.saveHint}. */
 const HINT_STEP = 1024
@@ -22,6 +23,7 @@ export class Content {
   readonly metadata: Content | undefined
   /** The packed inode, where fragments lie. */
   readonly packed: Content | undefined
+  #window: MetadataWindow | undefined
   /** Encoded extents of 4 bytes: address of every so many-th extent that was passed, by its number / HINT_STEP. */
   readonly #hints: ({ extent: number; address: number } | undefined)[] | undefined
   readonly #hintBits: number
@@ -50,6 +52,13 @@ export class Content {
     this.description = description
     this.#hintBits = description.clusterBits
     if (description.recordSize === 4) this.#hints = []
+  }
+
+  /** How much of it is read at once as metadata, if its source's requests cost much. */
+  get window(): MetadataWindow | undefined {
+    const { granularity } = this.devices.primary
+    if (granularity !== undefined) this.#window ??= new MetadataWindow(granularity)
+    return this.#window
   }
 
   /** Sets the nearest known sum for a byte that is to be mapped. Without it the table is added up from its start. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** Directories: finding a name, listing all (format section 6). */
 import type { Content } from "./content.js"
+import { PAGE_SIZE } from "./core.js"
 import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted, withDetails } from "./errors.js"
-import { readBytes } from "./fill.js"
+import { fill, ReadAhead, readBytes } from "./fill.js"
 import { findDirent, firstName, type RawDirent, visitDirents } from "./format/dirent.js"
 import { compareNames, decodeNameAt } from "./format/names.js"
 import { type Nid, nidToBigInt } from "./format/nid.js"
@@ -86,7 +87,8 @@ export class Directories {
     let candidate: Uint8Array | undefined
     while (low < high) {
       const middle = low + Math.floor((high - low) / 2)
-      const block = yield* this.#block(content, middle)
+      const block =
+        this.#residentBlock(content, middle)?.slice() ?? (yield* this.#soughtBlock(content, middle))
       const order = compareNames(firstName(block), name)
       if (order <= 0) {
         candidate = block
@@ -108,10 +110,11 @@ export class Directories {
     const count = this.#blockCount(content)
     let last: Uint8Array | undefined
     let damaged = 0
+    const readAhead = new ReadAhead()
     for (let index = 0; index < count; index++) {
       const before = entries.length
       try {
-        const block = this.#residentBlock(content, index) ?? (yield* this.#block(content, index))
+        const block = this.#residentBlock(content, index) ?? (yield* this.#block(content, index, readAhead))
         last = listBlock(block, last, entries, make)
       } catch (error) {
         if (!onDamage) throw error
@@ -135,10 +138,22 @@ export class Directories {
   }
 
   /** A copy of one directory block; the last one may be shorter than the others. */
-  #block(content: Content, index: number): Operation<Uint8Array> {
+  #block(content: Content, index: number, readAhead = new ReadAhead()): Operation<Uint8Array> {
     const { blockSize } = this.#superblock
     const start = index * blockSize
-    return readBytes(this.#engine, content, start, Math.min(blockSize, content.size - start))
+    const length = Math.min(blockSize, content.size - start)
+    readAhead.note(Math.floor(start / PAGE_SIZE), Math.ceil((start + length) / PAGE_SIZE))
+    return readBytes(this.#engine, content, start, length, readAhead)
+  }
+
+  /** One block of a search. Where requests cost much its neighbours come with it, as the search goes on among them. */
+  *#soughtBlock(content: Content, index: number): Operation<Uint8Array> {
+    const unit = content.window?.unit
+    if (unit !== undefined) {
+      const page = Math.floor((index * this.#superblock.blockSize) / PAGE_SIZE / unit) * unit
+      yield fill(this.#engine, content, page, unit)
+    }
+    return yield* this.#block(content, index)
   }
 
   /** Adds to errors which directory they are about. */

@@ -64,3 +64,22 @@ async function run<T>(operation: Operation<T>, signal: AbortSignal | undefined):
   }
   return step.value
 }
+
+/**
+ * Needs several operations to have been tried, at the same time where waiting is possible. Their outcomes are not told:
+ * this is for what is useful but not necessary. Where nothing can be waited for, nothing is gained and nothing is done.
+ */
+export class Together implements Need {
+  readonly #operations: readonly Operation<unknown>[]
+
+  constructor(operations: readonly Operation<unknown>[]) {
+    this.#operations = operations
+  }
+
+  now(): void {}
+
+  async later(signal: AbortSignal | undefined): Promise<void> {
+    await Promise.allSettled(this.#operations.map((operation) => run(operation, signal)))
+    signal?.throwIfAborted()
+  }
+}

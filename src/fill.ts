@@ -9,10 +9,10 @@ import * as status from "./status.js"
 
 /** Plans in a row that may come to nothing (pages reclaimed before their use) before the pool counts as too small. */
 const ATTEMPTS = 64
-/** Bytes of metadata worth reading at once, unless the source says otherwise. */
-const METADATA_WINDOW = 32 << 10
+/** Pages of metadata worth reading at once, unless the source says that requests cost much. */
+const METADATA_WINDOW = 8
 /** Errors that say what a source or its image is like: another image with the same content may do better. */
-const SOURCE_FAILURES: readonly ErrorCode[] = ["EIO", "EUCLEAN", "ENOTSUP"]
+const SOURCE_FAILURES: readonly ErrorCode[] = ["EIO", "EUCLEAN", "ENOTSUP", "ESTALE"]
 
 /**
  * Needs page `page` in the pool, and with it up to `want` pages from it on if that pays. Once it is met the page is in
@@ -222,7 +222,7 @@ function lacking(planned: number, slot: Slot, content: Content): Missing {
   const { needPage, needCount, errorOffset } = slot
   if (planned === status.NEED_METADATA) {
     const metadata = content.metadata as Content
-    return { content: metadata, page: needPage, want: metadataPages(metadata) }
+    return { content: metadata, page: needPage, want: metadataPages(metadata, needPage) }
   }
   if (planned === status.NEED_PACKED) {
     return { content: content.packed as Content, page: needPage, want: needCount }
@@ -349,9 +349,8 @@ function nidOf(content: Pick<Content, "nid">): { nid?: bigint } {
 }
 
 /** Pages of metadata that are worth bringing in together. */
-function metadataPages(metadata: Content): number {
-  const bytes = metadata.devices.primary.granularity ?? METADATA_WINDOW
-  return Math.max(1, bytes >>> PAGE_BITS)
+function metadataPages(metadata: Content, page: number): number {
+  return metadata.window?.want(page) ?? METADATA_WINDOW
 }
 
 /**
@@ -370,7 +369,8 @@ export function* readMetadata(
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const bytes = engine.core.peek(metadata.space, position, length)
     if (bytes) return bytes
-    yield fill(engine, metadata, engine.core.missingPage, metadataPages(metadata))
+    const { missingPage } = engine.core
+    yield fill(engine, metadata, missingPage, metadataPages(metadata, missingPage))
   }
   throw failure(status.TOO_SMALL, metadata, position)
 }
@@ -524,18 +524,22 @@ export function* copyDirect(
   }
 }
 
-/** Bytes of a content as ordinary memory, for structures that are parsed: directory blocks, link targets. */
+/**
+ * Bytes of a content as ordinary memory, for structures that are parsed: directory blocks, link targets. `readAhead`, if
+ * given, has noted the read.
+ */
 export function* readBytes(
   engine: Engine,
   content: Content,
   position: number,
   length: number,
+  readAhead = new ReadAhead(),
 ): Operation<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length)
   const resident = copyResident(engine, content, bytes, position, length, true)
   if (resident < length) {
     const rest = bytes.subarray(resident)
-    yield* copyBytes(engine, content, rest, position + resident, rest.length, new ReadAhead())
+    yield* copyBytes(engine, content, rest, position + resident, rest.length, readAhead)
   }
   return bytes
 }

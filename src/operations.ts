@@ -12,6 +12,7 @@ import { fileTypeOf, isDirectory, isRegular, modeOfType } from "./format/mode.js
 import { decodeName, encodeName } from "./format/names.js"
 import { nidFromBigInt, nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
+import { isLookaheadWorthwhile, Lookahead, MAX_DIRECTORIES } from "./lookahead.js"
 import { type Abortable, checkOptions } from "./options.js"
 import { pathText, type Target, targetText } from "./paths.js"
 import { BigIntStats, Dirent, Stats } from "./stats.js"
@@ -183,6 +184,8 @@ export class Operations {
     const listed: ListedName[] = []
     const todo = [{ directory, parent, prefix }]
     const seen = new Set<number>()
+    const lookahead =
+      recursive && isLookaheadWorthwhile(this.#filesystem) ? new Lookahead(this.#filesystem) : undefined
     for (let next = todo.shift(); next; next = todo.shift()) {
       const { directory: node, parent: path, prefix: before } = next
       if (seen.has(node.inode.nid)) {
@@ -191,6 +194,10 @@ export class Operations {
         })
       }
       seen.add(node.inode.nid)
+      if (lookahead?.knows(node) === false) {
+        const expected = [next, ...todo.slice(0, MAX_DIRECTORIES - 1)]
+        yield* lookahead.bringIn(expected.map((one) => ({ node: one.directory, levels: 64 })))
+      }
       for (const { name, nid, type } of yield* this.#filesystem.directories.list(node)) {
         const relative = before.length > 0 ? joinPath(before, name) : name
         // The type in the entry only saves reading the inode; an unknown one does not.

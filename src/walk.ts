@@ -7,6 +7,7 @@ import { S_IFMT } from "./format/mode.js"
 import { decodeName, encodeName } from "./format/names.js"
 import { nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
+import { type Expected, isLookaheadWorthwhile, Lookahead, MAX_DIRECTORIES } from "./lookahead.js"
 import type { Abortable } from "./options.js"
 import { BigIntStats, Dirent } from "./stats.js"
 
@@ -74,10 +75,13 @@ export class Walk {
   readonly #options: WalkOptions
   readonly #seen = new Set<number>()
   readonly #todo: WalkEntry[] = []
+  /** Where the image's source answers slowly. */
+  readonly #lookahead: Lookahead | undefined
 
   constructor(filesystem: Filesystem, options: WalkOptions) {
     this.#filesystem = filesystem
     this.#options = options
+    if (isLookaheadWorthwhile(filesystem)) this.#lookahead = new Lookahead(filesystem)
   }
 
   /** Finds the beginning. */
@@ -96,15 +100,25 @@ export class Walk {
   }
 
   /** The entries of a directory of this walk, for who goes through them in an order of his own. */
-  *list({ path, node, depth }: WalkEntry): Operation<WalkEntry[]> {
+  *list(directory: WalkEntry): Operation<WalkEntry[]> {
+    const { path, node, depth } = directory
     if (depth >= (this.#options.depth ?? Number.POSITIVE_INFINITY)) return []
     try {
       this.#enter(node)
+      if (this.#lookahead?.knows(node) === false) yield* this.#lookahead.bringIn(this.#expected(directory))
       return yield* this.#entries(path, node, depth)
     } catch (error) {
       this.#report(error, path)
       return []
     }
+  }
+
+  /** Directories that will be listed, beginning with this one. */
+  #expected(directory: WalkEntry): Expected[] {
+    const { depth: limit = Number.POSITIVE_INFINITY, filter } = this.#options
+    return [directory, ...this.#todo.slice(1 - MAX_DIRECTORIES).reverse()]
+      .filter(({ depth }) => depth < limit)
+      .map(({ node, depth }) => ({ node, levels: filter ? 0 : limit - depth - 1 }))
   }
 
   *#entries(path: string, directory: Node, depth: number): Operation<WalkEntry[]> {

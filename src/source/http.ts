@@ -30,7 +30,7 @@ export interface HttpOptions extends Abortable {
   whole?: boolean
   /** Requests at a time; default 6. */
   concurrency?: number
-  /** Bytes that may lie between two ranges that are fetched in one request; default 16 KiB. */
+  /** Bytes that may lie between two ranges that are fetched in one request; default 4 KiB. */
   gap?: number
   /** Bytes of one request, at most; default 4 MiB. */
   maxRequest?: number
@@ -128,7 +128,7 @@ class RemoteFile implements HttpSource {
       },
       size,
     )
-    const limits = { gap: number("gap", 0, 16 << 10), max: number("maxRequest", 1, 4 << 20) }
+    const limits = { gap: number("gap", 0, 4 << 10), max: number("maxRequest", 1, 4 << 20) }
     this.#coalescer = new Coalescer((range, sink, signal) => this.#fetch(range, sink, signal), limits)
   }
 
