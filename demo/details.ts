@@ -77,7 +77,10 @@ export class DetailsView {
       choose(tabs[at] as Tab, true)
       buttons[at]?.focus()
     })
+    // Whoever came here by keyboard from a list or a crumb goes on in what is shown now.
+    const hadFocus = this.element.contains(document.activeElement)
     this.element.replaceChildren(this.#crumbs(place), this.#head(place, stats), bar, panel)
+    if (hadFocus) panel.focus({ preventScroll: true })
     choose(this.#wanted && tabs.includes(this.#wanted) ? this.#wanted : (tabs[0] as Tab))
   }
 
@@ -162,7 +165,10 @@ export class DetailsView {
     const isCurrent = () => !signal.aborted && panel.dataset.tab === tab
     try {
       const view = await this.#tab(tab, place, stats, signal)
-      if (isCurrent()) panel.replaceChildren(view)
+      if (!isCurrent()) return
+      const hadFocus = document.activeElement === panel
+      panel.replaceChildren(view)
+      if (hadFocus) panel.querySelector<HTMLElement>(".list, .text")?.focus({ preventScroll: true })
     } catch (error) {
       if (isCurrent()) panel.replaceChildren(failurePanel(error))
     } finally {

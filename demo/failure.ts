@@ -50,12 +50,13 @@ export function failureOf(error: unknown): Failure {
       advice: isNetwork ? "It must allow this page to read it: CORS, with the Range header." : undefined,
     }
   }
-  if (error.code === "EINVAL" && error.syscall === "mount") return notAnImage(error)
+  if (error.syscall === "mount" && error.code === "EINVAL") return notAnImage(error)
+  const isDamagedImage = error.syscall === "mount" && error.code === "EUCLEAN"
   return {
-    title: TITLES[error.code] ?? "This did not work",
+    title: isDamagedImage ? "This image is damaged" : (TITLES[error.code] ?? "This did not work"),
     reason: error.reason,
     facts: factsOf(error),
-    advice: ADVICE[error.code],
+    advice: isDamagedImage ? undefined : ADVICE[error.code],
   }
 }
 

@@ -12,6 +12,20 @@ export interface Job {
   progress(done: number, total: number | undefined, words: string): void
 }
 
+/** What can be done about an error. */
+export interface Remedy {
+  label: string
+  act(): void
+}
+
+/** What to say when a job ends. */
+export interface Ending<T> {
+  /** A sentence for when all is well. */
+  done?(result: T): string
+  /** What can be done about an error, if anything. */
+  remedy?(error: unknown): Remedy | undefined
+}
+
 /** Milliseconds before a job is shown: what is done sooner needs no word. */
 const SHOW_AFTER = 250
 /** Milliseconds that a result stays. */
@@ -25,14 +39,11 @@ export class Jobs {
     this.#corner = corner
   }
 
-  /**
-   * Does the work and shows it. Answers what it gave; undefined if it was stopped or failed, which is shown. The
-   * work may answer a sentence in `done` to be shown when all is well.
-   */
+  /** Does the work and shows it. Answers what it gave; undefined if it was stopped or failed, which is shown. */
   async run<T>(
     title: string,
     work: (job: Job) => Promise<T>,
-    done?: (result: T) => string,
+    { done, remedy }: Ending<T> = {},
   ): Promise<T | undefined> {
     const controller = new AbortController()
     const bar = h("progress", { max: 1, "aria-label": title })
@@ -59,7 +70,7 @@ export class Jobs {
       return result
     } catch (error) {
       if (controller.signal.aborted || isAbort(error)) this.say(`${title}: cancelled`)
-      else this.fail(error)
+      else this.fail(error, remedy?.(error))
       return undefined
     } finally {
       clearTimeout(timer)
@@ -74,11 +85,19 @@ export class Jobs {
     setTimeout(() => card.remove(), STAY)
   }
 
-  /** An error that stays until it is put away. */
-  fail(error: unknown, title?: string): void {
+  /** An error that stays until it is put away, and what can be done about it. */
+  fail(error: unknown, remedy?: Remedy): void {
     const away = h("button", { type: "button", class: "icon-button", "aria-label": "Dismiss" }, icon("close"))
-    const card = h("div", { class: "job job-failed" }, failurePanel(error, title), away)
+    const panel = failurePanel(error)
+    const card = h("div", { class: "job job-failed" }, panel, away)
     away.addEventListener("click", () => card.remove())
+    if (remedy) {
+      const act = () => {
+        card.remove()
+        remedy.act()
+      }
+      panel.lastElementChild?.append(h("button", { type: "button", click: act }, remedy.label))
+    }
     this.#corner.append(card)
   }
 }

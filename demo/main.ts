@@ -5,12 +5,14 @@ import { DetailsView } from "./details.js"
 import { byId, h, icon } from "./dom.js"
 import { lastName, saveFile } from "./download.js"
 import { failureLine } from "./failure.js"
+import { type Moment, note, onTravel, pathOfAddress } from "./history.js"
 import { Jobs } from "./jobs.js"
+import { attachDevices, openAll } from "./opening.js"
 import { PoolView } from "./pool-view.js"
 import { type Damage, readAll } from "./reading.js"
 import { SAMPLES } from "./samples.js"
 import { type OpenImage, type PoolSettings, Session } from "./session.js"
-import { nameOf, type Origin } from "./sources.js"
+import type { Origin } from "./sources.js"
 import { type Place, TreeView } from "./tree.js"
 import { counted, nameText, sizeText } from "./words.js"
 
@@ -34,29 +36,29 @@ byId("tree").append(tree.element)
 session.addEventListener("change", changed)
 wireOpening()
 wireViews()
+onTravel(travel)
 changed()
-void openAddresses(new URLSearchParams(location.search).getAll("url"))
+void openAddresses(new URLSearchParams(location.search).getAll("url"), pathOfAddress())
 
-/** Opens images one after the other, and selects the first of them. */
-async function open(origins: readonly Origin[]): Promise<void> {
-  let first: OpenImage | undefined
-  for (const origin of origins) {
-    const name = nameText(nameOf(origin))
-    const opened = await jobs.run(`Opening ${name}`, ({ signal }) => session.open(origin, signal))
-    first ??= opened
+/** Opens images, and selects a path of the first of them. */
+async function open(origins: readonly Origin[], path = "/"): Promise<void> {
+  const show = async (opened: OpenImage) => {
+    await goTo({ opened, path })
+    tree.element.focus({ preventScroll: true })
   }
-  if (first) await goTo({ opened: first, path: "/" })
+  const [first] = await openAll(session, jobs, origins, show)
+  if (first) await show(first)
 }
 
 /** Opens images by their addresses, relative to this page. */
-async function openAddresses(addresses: readonly string[]): Promise<void> {
+async function openAddresses(addresses: readonly string[], path?: string): Promise<void> {
   const origins: Origin[] = []
   for (const address of addresses) {
     const url = URL.parse(address, document.baseURI)
     if (url && /^https?:$/.test(url.protocol)) origins.push({ url })
-    else jobs.fail(new Error(`'${address}' is no address of the web`), "The address cannot be opened")
+    else jobs.fail(new Error(`'${address}' is no address of the web`))
   }
-  await open(origins)
+  await open(origins, path)
 }
 
 async function close(opened: OpenImage): Promise<void> {
@@ -71,8 +73,7 @@ async function attach(opened: OpenImage): Promise<void> {
   const files = await chooseFiles()
   if (files.length === 0) return
   const devices = files.map((file) => ({ file }))
-  const work = ({ signal }: { signal: AbortSignal }) => session.attach(opened, devices, signal)
-  const again = await jobs.run(`Attaching ${counted(files.length, "device")}`, work)
+  const again = await attachDevices(session, jobs, opened, devices)
   if (again) await goTo({ opened: again, path: "/" })
 }
 
@@ -127,11 +128,8 @@ function showDamages(damages: readonly Damage[]): void {
 
 function download(place: Place, stats: BigIntStats): void {
   const name = lastName(place.path) || place.opened.name
-  void jobs.run(
-    `Downloading ${name}`,
-    (job) => saveFile(place, stats, job),
-    (saved) => `Downloaded ${saved}`,
-  )
+  const done = (saved: string) => `Downloaded ${saved}`
+  void jobs.run(`Downloading ${name}`, (job) => saveFile(place, stats, job), { done })
 }
 
 /** Shows a place, or nothing. */
@@ -147,13 +145,29 @@ function select(place: Place | undefined): void {
 function chosen(place: Place, isLeaf: boolean): void {
   select(place)
   if (isLeaf) view("details")
+  noteMoment(isLeaf)
 }
 
 /** Shows a place that was chosen elsewhere, in the tree too. */
 async function goTo(place: Place): Promise<void> {
   select(place)
   view("details")
+  noteMoment(true)
   await tree.show(place)
+}
+
+/** Leads back to where the reader was, if that image is still open. */
+function travel({ image, path, view: name }: Moment): void {
+  const opened = session.images.find(({ id }) => id === image)
+  view(name)
+  if (!opened || (selected?.opened === opened && selected.path === path)) return
+  select({ opened, path })
+  void tree.show({ opened, path })
+}
+
+function noteMoment(isNew: boolean): void {
+  const { opened, path } = selected ?? {}
+  note({ image: opened?.id ?? 0, path: path ?? "/", view: document.body.dataset.view ?? "files" }, isNew)
 }
 
 function changed(): void {
@@ -172,7 +186,9 @@ function view(name: string): void {
 function wireViews(): void {
   byId("views").addEventListener("click", (event) => {
     const name = (event.target as Element).closest<HTMLElement>("[data-view]")?.dataset.view
-    if (name) view(name)
+    if (!name) return
+    view(name)
+    noteMoment(true)
   })
 }
 

@@ -28,8 +28,9 @@ export interface Pace {
 
 /** Bytes read at once. */
 const PIECE = 256 << 10
-/** Pieces when there is something to watch: the pool fills in many steps. */
+/** Pieces when there is something to watch, and images that are so small that the pool would be full at once. */
 const SMALL_PIECE = 16 << 10
+const SMALL = 32 << 20
 
 /** Reads all files of the images, one image after the other. Damage does not end it. Throws when it is stopped. */
 export async function readAll(
@@ -47,7 +48,7 @@ export async function readAll(
       total += Number(entry.stats.size)
     }
   }
-  const buffer = new Uint8Array(leastTime > 0 ? SMALL_PIECE : PIECE)
+  const buffer = new Uint8Array(leastTime > 0 && total < SMALL ? SMALL_PIECE : PIECE)
   const began = performance.now()
   let bytes = 0
   for (const [index, { opened, entry }] of todo.entries()) {

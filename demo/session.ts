@@ -12,6 +12,14 @@ export interface OpenImage {
   /** Number of its colour: the smallest that no other image has. */
   readonly color: number
   readonly image: Image
+  /** A wrong checksum of the superblock was put up with. */
+  readonly ignoreChecksum: boolean
+}
+
+/** How to open an image. */
+export interface OpenOptions {
+  signal?: AbortSignal
+  ignoreChecksum?: boolean
 }
 
 /** What the pool is made with. */
@@ -54,12 +62,13 @@ export class Session extends EventTarget {
   }
 
   /** Opens an image. */
-  async open(origin: Origin, signal?: AbortSignal): Promise<OpenImage> {
-    const image = await mount(this.#pool, origin, [], signal)
+  async open(origin: Origin, { signal, ignoreChecksum = false }: OpenOptions = {}): Promise<OpenImage> {
+    const plan = { origin, devices: [], ignoreChecksum }
+    const image = await mount(this.#pool, plan, signal)
     const taken = new Set(this.#images.map(({ color }) => color))
     let color = 0
     while (taken.has(color)) color++
-    const opened = { id: this.#nextId++, name: nameOf(origin), origin, devices: [], color, image }
+    const opened = { ...plan, id: this.#nextId++, name: nameOf(origin), color, image }
     this.#images.push(opened)
     this.#changed()
     return opened
@@ -67,7 +76,7 @@ export class Session extends EventTarget {
 
   /** Opens an image again, with its further devices. */
   async attach(opened: OpenImage, devices: readonly Origin[], signal?: AbortSignal): Promise<OpenImage> {
-    const image = await mount(this.#pool, opened.origin, devices, signal)
+    const image = await mount(this.#pool, { ...opened, devices }, signal)
     await opened.image.close()
     const again = { ...opened, image, devices }
     this.#images = this.#images.map((each) => (each === opened ? again : each))
@@ -88,7 +97,7 @@ export class Session extends EventTarget {
     try {
       const images: OpenImage[] = []
       for (const opened of this.#images) {
-        images.push({ ...opened, image: await mount(pool, opened.origin, opened.devices, signal) })
+        images.push({ ...opened, image: await mount(pool, opened, signal) })
       }
       await this.#pool.close()
       this.#pool = pool
@@ -109,15 +118,14 @@ export class Session extends EventTarget {
 /** Mounts an image; its sources are closed if that fails. */
 async function mount(
   pool: PagePool,
-  origin: Origin,
-  devices: readonly Origin[],
+  { origin, devices, ignoreChecksum }: Pick<OpenImage, "origin" | "devices" | "ignoreChecksum">,
   signal: AbortSignal | undefined,
 ): Promise<Image> {
   const sources: Source[] = []
   try {
     for (const each of [origin, ...devices]) sources.push(await sourceOf(each, signal))
     const [source, ...further] = sources as [Source, ...Source[]]
-    return await pool.mount(source, { devices: further, ...(signal && { signal }) })
+    return await pool.mount(source, { devices: further, ignoreChecksum, ...(signal && { signal }) })
   } catch (error) {
     for (const source of sources) await source.close?.()
     throw error

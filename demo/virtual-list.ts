@@ -49,6 +49,10 @@ export class VirtualList {
     this.element.addEventListener("wheel", (event) => this.#wheeled(event), { passive: false })
     this.element.addEventListener("keydown", (event) => this.#keyed(event))
     this.element.addEventListener("click", (event) => this.#clicked(event))
+    // A list that takes the focus has an active row: else the keyboard seems dead.
+    this.element.addEventListener("focus", () => {
+      if (this.#active < 0 && this.#count > 0 && this.element.matches(":focus-visible")) this.#mark(0)
+    })
     new ResizeObserver(() => this.#draw()).observe(this.element)
   }
 
