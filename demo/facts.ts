@@ -16,6 +16,9 @@ import {
   typeText,
 } from "./words.js"
 
+/** Bytes of a SHA-256 digest. */
+const DIGEST_SIZE = 32
+
 /** Names and what they are; undefined ones are left out. */
 type Facts = [name: string, value: string | Node | undefined][]
 
@@ -60,7 +63,7 @@ export function inodeFacts(
         `nid ${stored.nid}, ${stored.isExtended ? "extended" : "compact"}, at byte ${countText(stored.position)}`,
       ],
       ["Attributes", stored.xattrSize === 0 ? "none" : sizeText(stored.xattrSize)],
-      ["Fingerprint", stored.fingerprint && h("code", {}, fingerprintText(stored.fingerprint))],
+      ["Fingerprint", stored.fingerprint && h("code", {}, valueText(stored.fingerprint))],
     ]),
   )
 }
@@ -94,24 +97,24 @@ export function imageFacts({ image, origin }: OpenImage): HTMLElement {
   )
 }
 
-/** A value of an attribute: text if it is, else hexadecimal. */
+/** A value of an attribute: text if it is; `sha256:` and a digest in hexadecimal, as mkfs.erofs writes it; else bytes. */
 export function valueText(value: Uint8Array): string {
-  const end = value.at(-1) === 0 ? -1 : undefined
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(value.slice(0, end))
-    if (!/(?![\t\n\r])\p{Cc}/u.test(text)) return nameText(text)
-  } catch {
-    // Not text.
-  }
-  return Array.from(value, (byte) => hex(byte, 2)).join(" ")
+  const text = textOf(value.at(-1) === 0 ? value.subarray(0, -1) : value)
+  if (text !== undefined) return nameText(text)
+  const digits = Array.from(value, (byte) => hex(byte, 2))
+  const head = textOf(value.subarray(0, value.indexOf(0x3a) + 1)) ?? ""
+  const isDigest = /^[a-z0-9]+:$/.test(head) && value.length - head.length === DIGEST_SIZE
+  return isDigest ? head + digits.slice(head.length).join("") : digits.join(" ")
 }
 
-/** `sha256:` and the digest in hexadecimal, as mkfs.erofs means it; otherwise as any value. */
-function fingerprintText(bytes: Uint8Array): string {
-  const colon = bytes.indexOf(0x3a)
-  const head = new TextDecoder().decode(bytes.slice(0, colon + 1))
-  if (!/^[a-z0-9]+:$/.test(head) || bytes.length - head.length !== 32) return valueText(bytes)
-  return head + Array.from(bytes.slice(colon + 1), (byte) => hex(byte, 2)).join("")
+/** The bytes as text, if they are UTF-8 without control characters but white space. */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+    return /(?![\t\n\r])\p{Cc}/u.test(text) ? undefined : text
+  } catch {
+    return undefined
+  }
 }
 
 function storedText(stats: BigIntStats): string | undefined {

@@ -3,7 +3,7 @@
 import type { BigIntStats } from "erofs-wasm"
 import { DetailsView } from "./details.js"
 import { byId, h, icon } from "./dom.js"
-import { lastName, saveFile } from "./download.js"
+import { lastName, saveFile, saveFolder } from "./download.js"
 import { failureLine } from "./failure.js"
 import { type Moment, note, onTravel, pathOfAddress } from "./history.js"
 import { Jobs } from "./jobs.js"
@@ -21,7 +21,7 @@ const jobs = new Jobs(byId("jobs"))
 const tree = new TreeView(session, chosen, (opened) => void close(opened))
 const details = new DetailsView(byId("details"), {
   select: (place) => void goTo(place),
-  download,
+  download: (place, stats) => void download(place, stats),
   check: ({ opened }) => void read([opened], 0),
   attach: ({ opened }) => void attach(opened),
   close: ({ opened }) => void close(opened),
@@ -126,10 +126,18 @@ function showDamages(damages: readonly Damage[]): void {
   byId<HTMLDialogElement>("damages").showModal()
 }
 
-function download(place: Place, stats: BigIntStats): void {
-  const name = lastName(place.path) || place.opened.name
-  const done = (saved: string) => `Downloaded ${saved}`
-  void jobs.run(`Downloading ${name}`, (job) => saveFile(place, stats, job), { done })
+/** Gives the browser a file, or a folder as tar. */
+async function download(place: Place, stats: BigIntStats): Promise<void> {
+  const title = `Downloading ${lastName(place.path) || nameText(place.opened.name)}`
+  if (stats.isFile()) {
+    const done = (saved: string) => `Downloaded ${saved}`
+    await jobs.run(title, (job) => saveFile(place, stats, job), { done })
+    return
+  }
+  const folder = await jobs.run(title, (job) => saveFolder(place, job))
+  if (!folder) return
+  jobs.say(`Downloaded ${folder.saved}`)
+  if (folder.damages.length > 0) showDamages(folder.damages)
 }
 
 /** Shows a place, or nothing. */

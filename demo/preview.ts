@@ -156,15 +156,10 @@ function pictureType(start: Uint8Array, file: OpenFile): string | undefined {
 
 /** Whether it is UTF-8 without the controls that texts do not have. */
 function looksLikeText(start: Uint8Array, isCut: boolean): boolean {
-  if (
-    start.some(
-      (byte) => byte < 0x20 && byte !== 9 && byte !== 10 && byte !== 12 && byte !== 13 && byte !== 27,
-    )
-  )
-    return false
   try {
-    new TextDecoder("utf-8", { fatal: true }).decode(start, { stream: isCut })
-    return true
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(start, { stream: isCut })
+    // Escapes are the colours of terminals, in logs.
+    return !/(?![\t\n\f\r])\p{Cc}/u.test(text.replaceAll("\u001b", ""))
   } catch {
     return false
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Where images come from: files of the reader's own, and addresses. */
-import { type AsyncSource, httpSource, type Source } from "erofs-wasm"
+import { blobSource, httpSource, type Source } from "erofs-wasm"
 
 /** Something that can be opened, as often as needed. */
 export type Origin = { file: File } | { url: URL }
@@ -15,17 +15,4 @@ export function nameOf(origin: Origin): string {
 /** A source on an origin. */
 export async function sourceOf(origin: Origin, signal?: AbortSignal): Promise<Source> {
   return "file" in origin ? blobSource(origin.file) : httpSource(origin.url, signal ? { signal } : {})
-}
-
-function blobSource(file: File): AsyncSource {
-  return {
-    size: file.size,
-    name: file.name,
-    async read(target, offset, { signal }) {
-      const bytes = await file.slice(offset, offset + target.length).arrayBuffer()
-      signal?.throwIfAborted()
-      target.set(new Uint8Array(bytes))
-      return bytes.byteLength
-    },
-  }
 }

@@ -15,6 +15,8 @@ const samples = [
   "demo/aurora-damaged.erofs",
   "images/four-algorithms.erofs",
 ]
+/** What of dist no page needs. */
+const unused = /[/\\](cli|browser)$|\.d\.ts$|\.wasm$|index\.(node|workerd)\.js/
 
 function run(command, ...args) {
   execFileSync(command, args, { cwd: fileURLToPath(root), stdio: "inherit" })
@@ -37,6 +39,6 @@ mkdirSync(target, { recursive: true })
 run(process.execPath, "node_modules/typescript/bin/tsc", "-p", "demo")
 for (const file of page) copy(`demo/${file}`, file)
 writeFileSync(new URL("index.html", target), withHash(readFileSync(new URL("demo/index.html", root), "utf8")))
-copy("dist", "erofs-wasm", (file) => !/[/\\]cli$|\.d\.ts$|index\.node\.js/.test(file))
+copy("dist", "erofs-wasm", (file) => !unused.test(file))
 copy("node_modules/xxhash-wasm/esm/xxhash-wasm.js", "xxhash-wasm.js")
 for (const sample of samples) copy(`test/fixtures/${sample}`, `samples/${sample.split("/").pop()}`)

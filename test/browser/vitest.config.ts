@@ -19,6 +19,7 @@ const NODE_ONLY = [
   "test/assembly/concurrency.test.ts", // node:worker_threads
   "test/codec/**", // native programs beside the decoders
   "test/source/**", // files
+  "test/demo/serve.test.ts", // processes
   "test/package.test.ts", // the package on disk
   "test/public-api.test.ts", // the text of the index
   "test/browser/**",
