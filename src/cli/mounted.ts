@@ -2,6 +2,7 @@
 /** The image that a command is about. */
 import { ErofsError, isErofsError } from "../errors.js"
 import type { Image, Target } from "../image.js"
+import type { MountOptions } from "../mount.js"
 import { PagePool } from "../pool.js"
 import { openFileSync } from "../source/file.js"
 import { offsetSource } from "../source/offset.js"
@@ -36,21 +37,44 @@ export async function withImage<T>(
   }
 }
 
+/** An image as the command line names it. */
+export interface ImageFile {
+  path: string
+  /** Further devices, in order. */
+  devices: readonly string[]
+  /** Byte of the file at which the image begins. */
+  offset: number
+  ignoresChecksum: boolean
+}
+
 async function openImage(args: Arguments, pool: PagePool, fingerprint: string | undefined): Promise<Image> {
-  const path = args.words[0] as string
-  const offset = args.bytes("offset") ?? 0
+  const file = {
+    path: args.words[0] as string,
+    devices: args.texts("device"),
+    offset: args.bytes("offset") ?? 0,
+    ignoresChecksum: args.has("ignore-checksum"),
+  }
+  return await mountFile(pool, file, fingerprint === undefined ? {} : { fingerprint })
+}
+
+/** Mounts an image into a pool. Errors say what to do where that is known. */
+export async function mountFile(
+  pool: PagePool,
+  { path, devices, offset, ignoresChecksum }: ImageFile,
+  options: MountOptions = {},
+): Promise<Image> {
   const sources: Source[] = []
   try {
-    for (const file of [path, ...args.texts("device")]) sources.push(openFileSync(file))
-    const [primary, ...devices] = sources as [Source, ...Source[]]
+    for (const file of [path, ...devices]) sources.push(openFileSync(file))
+    const [primary, ...further] = sources as [Source, ...Source[]]
     if (offset > primary.size) {
       const reason = `offset ${offset} lies beyond the ${primary.size} bytes of the file`
       throw new ErofsError("EINVAL", reason, { syscall: "mount", path })
     }
     return await pool.mount(offset === 0 ? primary : offsetSource(primary, offset), {
-      devices,
-      ignoreChecksum: args.has("ignore-checksum"),
-      ...(fingerprint !== undefined && { fingerprint }),
+      devices: further,
+      ignoreChecksum: ignoresChecksum,
+      ...options,
     })
   } catch (error) {
     for (const source of sources) source.close?.()

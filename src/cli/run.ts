@@ -10,6 +10,7 @@ import { ls } from "./ls.js"
 import { manifest } from "./manifest.js"
 import { type Io, Printer } from "./print.js"
 import { Reporter } from "./report.js"
+import { share } from "./share.js"
 import { stat } from "./stat.js"
 import { tar } from "./tar.js"
 import { tree } from "./tree.js"
@@ -17,7 +18,7 @@ import { tree } from "./tree.js"
 const PROGRAM = "erofs-wasm"
 
 /** All commands, in the order of the help text. */
-const COMMANDS: readonly Command[] = [info, ls, tree, stat, cat, extract, tar, manifest, check]
+const COMMANDS: readonly Command[] = [info, ls, tree, stat, cat, extract, tar, manifest, check, share]
 
 /**
  * Runs the command line: `argv` is what comes behind the program's name. Answers the exit code, 0 done, 1 the image
