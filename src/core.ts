@@ -258,7 +258,11 @@ export class Core {
   /** Resolves when another fill has ended, at the latest after so many milliseconds. */
   async waitForFill(epoch: number, milliseconds: number): Promise<void> {
     if (Atomics.waitAsync) {
-      await Atomics.waitAsync(this.#epoch, 0, epoch, milliseconds).value
+      const { value } = Atomics.waitAsync(this.#epoch, 0, epoch, milliseconds)
+      // Waiting alone keeps no process of Node alive, a timer does.
+      const timer = setTimeout(() => {}, milliseconds)
+      await value
+      clearTimeout(timer)
       return
     }
     for (let slept = 0, nap = 1; slept < milliseconds && this.fillEpoch === epoch; slept += nap, nap *= 2) {
