@@ -60,7 +60,7 @@ export { dropAll, dropMount } from "./pool/drop"
 export { releaseSpace } from "./pool/intern"
 export { freePlace, takePlace } from "./pool/places"
 export { resizePool } from "./pool/resize"
-export { describeFrames, describeSpace } from "./pool/statistics"
+export { describeAliases, describeFrames, describeSpace } from "./pool/statistics"
 
 // The pool's birth.
 

@@ -71,6 +71,7 @@ interface CoreExports {
   dropMount(worker: number, mount: number, device: number): number
   resizePool(worker: number, frames: number): number
   describeFrames(worker: number, first: number, count: number, target: number): number
+  describeAliases(worker: number, first: number, count: number, target: number): number
   describeSpace(worker: number, space: number, target: number, limit: number): number
   statistics(worker: number): void
   xxh32(address: number, length: number, seed: number): number
@@ -101,6 +102,8 @@ export interface SpaceDescription {
 export const KEPT_FRAME = 0xffffffff
 /** Frames described by one call: as many as fit the exchange area. */
 const FRAMES_AT_ONCE = 32 << 10
+/** Aliases likewise. */
+const ALIASES_AT_ONCE = 16 << 10
 /** Members of an address space that are told. */
 const MAX_MEMBERS = 1024
 
@@ -365,19 +368,21 @@ export class Core {
   /** The address space of the page in each frame: 0 = free, {@link KEPT_FRAME} = none of the pool's pages. */
   describeFrames(): Uint32Array {
     const pieces: Uint32Array[] = []
-    for (let first = 0; ; ) {
-      const count = this.#exports.describeFrames(this.#worker, first, FRAMES_AT_ONCE, this.exchange)
+    for (let first = 0, count = FRAMES_AT_ONCE; count === FRAMES_AT_ONCE; first += count) {
+      count = this.#exports.describeFrames(this.#worker, first, FRAMES_AT_ONCE, this.exchange)
       pieces.push(new Uint32Array(this.buffer, this.exchange, count).slice())
-      first += count
-      if (count < FRAMES_AT_ONCE) break
     }
-    const all = new Uint32Array(pieces.reduce((sum, { length }) => sum + length, 0))
-    let at = 0
-    for (const piece of pieces) {
-      all.set(piece, at)
-      at += piece.length
+    return joinWords(pieces)
+  }
+
+  /** Frame and address space, one after the other, of each page that lies in the frame of an equal one; space 0: none. */
+  describeAliases(): Uint32Array {
+    const pieces: Uint32Array[] = []
+    for (let first = 1, count = ALIASES_AT_ONCE; count === ALIASES_AT_ONCE; first += count) {
+      count = this.#exports.describeAliases(this.#worker, first, ALIASES_AT_ONCE, this.exchange)
+      pieces.push(new Uint32Array(this.buffer, this.exchange, 2 * count).slice())
     }
-    return all
+    return joinWords(pieces)
   }
 
   /** What an address space is; undefined if there is none of that number. */
@@ -625,6 +630,17 @@ export function writeDescription(words: Uint32Array, d: ContentDescription): voi
 function writeWide(words: Uint32Array, at: number, value: number): void {
   words[at] = value
   words[at + 1] = value / 2 ** 32
+}
+
+/** The pieces as one array. */
+function joinWords(pieces: readonly Uint32Array[]): Uint32Array {
+  const all = new Uint32Array(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    all.set(piece, at)
+    at += piece.length
+  }
+  return all
 }
 
 function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): CoreExports {

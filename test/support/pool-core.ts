@@ -48,6 +48,7 @@ export interface RawCore {
   dropMount(worker: number, mount: number, device: number): number
   resizePool(worker: number, frames: number): number
   describeFrames(worker: number, first: number, count: number, target: number): number
+  describeAliases(worker: number, first: number, count: number, target: number): number
   describeSpace(worker: number, space: number, target: number, limit: number): number
   statistics(worker: number): void
   xxh32(address: number, length: number, seed: number): number
