@@ -9,8 +9,11 @@ import type { ReadAhead } from "./fill.js"
 const GROUP_BITS = 9
 const GROUP_MASK = (1 << GROUP_BITS) - 1
 
-/** Gives back what views hold that were collected without having been disposed of. */
-const leaks = /* @__PURE__ */ new FinalizationRegistry<Mapping>((mapping) => mapping.leak())
+/** Gives back what views hold that were collected without having been disposed of, on hosts that tell (workerd may not). */
+const leaks =
+  typeof FinalizationRegistry === "undefined"
+    ? undefined
+    : new FinalizationRegistry<Mapping>((mapping) => mapping.leak())
 
 /**
  * What a view holds: its place in the file, and the pages that it has pinned. Apart from the view itself, so that
@@ -70,7 +73,7 @@ export class Mapping implements Holder {
 
   /** Sees to it that this is released when its view has been collected. */
   watch(view: object): void {
-    leaks.register(view, this, this)
+    leaks?.register(view, this, this)
   }
 
   /** Address of a page that is or now becomes pinned, with up to `count` that lie behind it; 0: not in the pool. */
@@ -95,7 +98,7 @@ export class Mapping implements Holder {
   release(): void {
     if (!this.#isLive) return
     this.#isLive = false
-    leaks.unregister(this)
+    leaks?.unregister(this)
     if (this.#groups) for (const group of this.#groups.values()) this.#unpinGroup(group)
     else if (this.#lastGroup) this.#unpinGroup(this.#lastGroup)
     this.#groups = undefined
