@@ -342,6 +342,12 @@ export class Core {
     return this.#exports.firstMissing(space, from, to)
   }
 
+  /** xxHash32 of at most 128 KiB, by way of the exchange area. */
+  xxh32(bytes: Uint8Array, seed: number): number {
+    this.bytes.set(bytes, this.exchange)
+    return this.#exports.xxh32(this.exchange, bytes.length, seed) >>> 0
+  }
+
   /** Drops all unpinned pages. Answers how many. */
   dropAll(): number {
     return this.#exports.dropAll(this.#worker)

@@ -59,6 +59,21 @@ describe.each(RUNTIMES)("in %s", (_title, name, command, args, version) => {
     expect([answer.apisShared.isSharedView, answer.apisPlain.isSharedView]).toEqual([true, false])
   })
 
+  it("workers read through one pool, and one that is ended leaves nothing held", (context) => {
+    need(context, name)
+    const answer = JSON.parse(run(command, [...args, "threads.js"], app))
+    expect(answer).toMatchObject({ attached: [true, true], framesPinned: 0, framesBusy: 0 })
+    expect(answer.first.answers).toEqual(DIGESTS)
+    expect(answer.second.answers).toEqual(DIGESTS)
+    expect(answer.here.answers).toEqual(DIGESTS)
+    expect(answer.together.answers).toEqual([DIGESTS, DIGESTS, DIGESTS])
+    expect(answer.first.pagesFilled).toBeGreaterThan(100)
+    // What one has brought in is there for the others, and what all want at once is brought in once.
+    expect([answer.second.pagesFilled, answer.here.pagesFilled]).toEqual([0, 0])
+    expect(answer.together.pagesFilled).toBe(answer.first.pagesFilled)
+    expect(answer.pinned).toBeGreaterThan(0)
+  })
+
   it("its command line lists an image", (context) => {
     need(context, name)
     const main = "node_modules/erofs-wasm/dist/cli/main.js"
