@@ -54,10 +54,10 @@ export class Content {
     if (description.recordSize === 4) this.#hints = []
   }
 
-  /** How much of it is read at once as metadata, if its source's requests cost much. */
+  /** How much of it is read at once as metadata, if its source is remote. */
   get window(): MetadataWindow | undefined {
-    const { granularity } = this.devices.primary
-    if (granularity !== undefined) this.#window ??= new MetadataWindow(granularity)
+    const { isRemote, granularity } = this.devices.primary
+    if (isRemote) this.#window ??= new MetadataWindow(granularity)
     return this.#window
   }
 

@@ -9,8 +9,8 @@ import * as status from "./status.js"
 
 /** Plans in a row that may come to nothing (pages reclaimed before their use) before the pool counts as too small. */
 const ATTEMPTS = 64
-/** Pages of metadata worth reading at once, unless the source says that requests cost much. */
-const METADATA_WINDOW = 8
+/** Bytes of metadata worth reading at once, unless the source says otherwise. */
+const METADATA_WINDOW = 32 << 10
 /** Errors that say what a source or its image is like: another image with the same content may do better. */
 const SOURCE_FAILURES: readonly ErrorCode[] = ["EIO", "EUCLEAN", "ENOTSUP", "ESTALE"]
 
@@ -350,7 +350,10 @@ function nidOf(content: Pick<Content, "nid">): { nid?: bigint } {
 
 /** Pages of metadata that are worth bringing in together. */
 function metadataPages(metadata: Content, page: number): number {
-  return metadata.window?.want(page) ?? METADATA_WINDOW
+  const { window } = metadata
+  if (window) return window.want(page)
+  const bytes = metadata.devices.primary.granularity ?? METADATA_WINDOW
+  return Math.max(1, bytes >>> PAGE_BITS)
 }
 
 /**

@@ -40,7 +40,15 @@ export type { Abortable } from "./options.js"
 export { type MapEntry, PagePool, type PoolOptions, type PoolStats } from "./pool.js"
 export type { Residency, ResidentSpace } from "./residency.js"
 export { blobSource } from "./source/blob.js"
+export {
+  type CacheApiOptions,
+  cacheApiStore,
+  type OpfsStoreOptions,
+  opfsStore,
+} from "./source/browser-stores.js"
 export { bufferSource } from "./source/buffer.js"
+export { type CacheEntry, type CacheLimits, type CacheStore, memoryStore } from "./source/cache-store.js"
+export { type CachedSource, type CacheOptions, cachedSource } from "./source/cached.js"
 export type { FetchFunction } from "./source/exchange.js"
 export { type HttpOptions, type HttpSource, httpSource } from "./source/http.js"
 export { offsetSource } from "./source/offset.js"

@@ -28,6 +28,8 @@ it("values for every runtime", () => {
       "PagePool",
       "blobSource",
       "bufferSource",
+      "cacheApiStore",
+      "cachedSource",
       "compatNames",
       "decodeName",
       "encodeName",
@@ -35,9 +37,11 @@ it("values for every runtime", () => {
       "incompatNames",
       "init",
       "isErofsError",
+      "memoryStore",
       "nidToBigInt",
       "offsetSource",
       "opfsSource",
+      "opfsStore",
     ]
   `)
 })
@@ -49,6 +53,7 @@ it("values for Node, Deno and Bun", () => {
       .sort(),
   ).toMatchInlineSnapshot(`
     [
+      "directoryStore",
       "openFile",
       "openFileSync",
     ]
@@ -64,6 +69,12 @@ it("types", () => {
       "AlgorithmConfig",
       "AsyncSource",
       "BigIntStats",
+      "CacheApiOptions",
+      "CacheEntry",
+      "CacheLimits",
+      "CacheOptions",
+      "CacheStore",
+      "CachedSource",
       "Device",
       "Dirent",
       "ErrorCode",
@@ -85,6 +96,7 @@ it("types", () => {
       "OpenFile",
       "OpfsAccessHandle",
       "OpfsFileHandle",
+      "OpfsStoreOptions",
       "PoolHandle",
       "PoolOptions",
       "PoolStats",
