@@ -4,11 +4,11 @@ import { ErofsError, isErofsError } from "../errors.js"
 import type { Image, Target } from "../image.js"
 import type { MountOptions } from "../mount.js"
 import { PagePool } from "../pool.js"
-import { openFileSync } from "../source/file.js"
 import { offsetSource } from "../source/offset.js"
 import type { Source } from "../source/source.js"
 import type { Arguments } from "./arguments.js"
 import { UsageError } from "./exit.js"
+import { type Access, accessOf, openSource } from "./sources.js"
 
 /** How to open the image. */
 export interface OpenOptions {
@@ -45,6 +45,8 @@ export interface ImageFile {
   /** Byte of the file at which the image begins. */
   offset: number
   ignoresChecksum: boolean
+  /** How it is asked for where it is no file. */
+  access: Access
 }
 
 async function openImage(args: Arguments, pool: PagePool, fingerprint: string | undefined): Promise<Image> {
@@ -53,6 +55,7 @@ async function openImage(args: Arguments, pool: PagePool, fingerprint: string | 
     devices: args.texts("device"),
     offset: args.bytes("offset") ?? 0,
     ignoresChecksum: args.has("ignore-checksum"),
+    access: accessOf(args),
   }
   return await mountFile(pool, file, fingerprint === undefined ? {} : { fingerprint })
 }
@@ -60,12 +63,12 @@ async function openImage(args: Arguments, pool: PagePool, fingerprint: string | 
 /** Mounts an image into a pool. Errors say what to do where that is known. */
 export async function mountFile(
   pool: PagePool,
-  { path, devices, offset, ignoresChecksum }: ImageFile,
+  { path, devices, offset, ignoresChecksum, access }: ImageFile,
   options: MountOptions = {},
 ): Promise<Image> {
   const sources: Source[] = []
   try {
-    for (const file of [path, ...devices]) sources.push(openFileSync(file))
+    for (const file of [path, ...devices]) sources.push(await openSource(file, access))
     const [primary, ...further] = sources as [Source, ...Source[]]
     if (offset > primary.size) {
       const reason = `offset ${offset} lies beyond the ${primary.size} bytes of the file`
