@@ -184,6 +184,18 @@ describe("a layer", () => {
     expect(await readHello(`${reference}:twice`)).toBe("hello world")
   })
 
+  it("must have the size that the manifest says, and be there when it is read", async () => {
+    const { registry, reference } = await start()
+    const { digest, size, ...rest } = registry.putBlob(image)
+    registry.putImage([{ ...rest, digest, size: size - 4096 }], "short")
+    await expect(readHello(`${reference}:short`)).rejects.toMatchObject({ code: "ESTALE" })
+    registry.blobs.clear()
+    await expect(readHello(reference)).rejects.toMatchObject({
+      code: "EIO",
+      message: expect.stringContaining("HTTP 404"),
+    })
+  })
+
   it("must be there", async () => {
     const { registry, reference } = await start()
     registry.putImage([registry.putBlob(Buffer.from("tar"), "application/x-tar")], "tar")
