@@ -13,6 +13,7 @@ export const TAG_INODE = 1
 export const TAG_DEVICE = 2
 export const TAG_FINGERPRINT = 3
 export const TAG_DOMAIN = 4
+export const TAG_VERIFIED = 5
 
 /** How the bytes of an extent get into the frames; see KIND_ in assembly/slot.ts. */
 export const EXTENT_KINDS = ["raw", "hole", "inline", "fragment", "plain", "compressed"] as const
@@ -22,6 +23,7 @@ export const SLOT_COUNT = 8
 const REQUEST_STEAL = 1
 const REQUEST_DIRECT = 2
 const REQUEST_SEIZE = 4
+const REQUEST_VERIFY = 8
 
 const SLOT_NEED_PAGE = 0
 const SLOT_NEED_COUNT = 1
@@ -31,6 +33,8 @@ const SLOT_HINT_EXTENT = 4
 const SLOT_HINT_ADDRESS = 5
 const SLOT_FAILED_RANGE = 6
 const SLOT_WANT = 7
+const SLOT_RUN_PAGE = 8
+const SLOT_RUN_LENGTH = 9
 
 interface CoreExports {
   poolBytes(frames: number, spaces: number, workers: number): number
@@ -74,6 +78,8 @@ interface CoreExports {
   describeAliases(worker: number, first: number, count: number, target: number): number
   describeSpace(worker: number, space: number, target: number, limit: number): number
   statistics(worker: number): void
+  sha256Blocks(state: number, data: number, count: number): void
+  sha256Pages(state: number, data: number, pages: number, pageBytes: number, states: number): void
   xxh32(address: number, length: number, seed: number): number
 }
 
@@ -136,6 +142,10 @@ export interface PoolStatistics {
   bookkeepingBytes: number
   repairs: number
 }
+
+/** Bytes of a state of SHA-256, and of the blocks that it hashes. */
+export const HASH_STATE_BYTES = 32
+const HASH_BLOCK_BYTES = 64
 
 /** Fields of {@link PoolStatistics} in the order of the core's record. */
 const STATISTICS_FIELDS = [
@@ -399,6 +409,30 @@ export class Core {
     return { pages, isDevice: isDevice === 1, mounts: [...new Set(mounts)] }
   }
 
+  /**
+   * Mixes pages in this memory into a state of SHA-256 (32 bytes), in place. Answers the states after each of them,
+   * 32 bytes each, valid until the exchange area is used again. At most 1024 pages.
+   */
+  hashPages(state: Uint8Array, pages: Uint8Array): Uint8Array {
+    const { bytes, exchange } = this
+    const count = pages.length >>> PAGE_BITS
+    const states = exchange + HASH_STATE_BYTES
+    bytes.set(state, exchange)
+    this.#exports.sha256Pages(exchange, pages.byteOffset, count, PAGE_SIZE, states)
+    state.set(bytes.subarray(exchange, states))
+    return bytes.subarray(states, states + count * HASH_STATE_BYTES)
+  }
+
+  /** Mixes a message of whole blocks of 64 bytes, at most 64 KiB, into a state of SHA-256, in place. */
+  hashBlocks(state: Uint8Array, blocks: Uint8Array): void {
+    const { bytes, exchange } = this
+    const data = exchange + HASH_STATE_BYTES
+    bytes.set(state, exchange)
+    bytes.set(blocks, data)
+    this.#exports.sha256Blocks(exchange, data, blocks.length / HASH_BLOCK_BYTES)
+    state.set(bytes.subarray(exchange, data))
+  }
+
   /** Counts what the pool holds and adds up what all workers did. */
   statistics(): PoolStatistics {
     this.#exports.statistics(this.#worker)
@@ -429,13 +463,19 @@ export class Slot {
   }
 
   /**
-   * Plans to fill `want` pages from `page` on of the content described; `seizes`: takes pages over that another worker
-   * is filling. Answers a status.
+   * Plans to fill `want` pages from `page` on of the content described. `seizes`: takes pages over that another worker is
+   * filling; `verifies`: {@link finish} will be given what was verified. Answers a status.
    */
-  plan(content: ContentDescription, page: number, want: number, seizes = false): number {
+  plan(
+    content: ContentDescription,
+    page: number,
+    want: number,
+    { seizes = false, verifies = false }: { seizes?: boolean; verifies?: boolean } = {},
+  ): number {
     writeDescription(this.#words, content)
     this.core.epochAtPlan = this.core.fillEpoch
-    const request = (this.isSync ? REQUEST_STEAL : 0) | (seizes ? REQUEST_SEIZE : 0)
+    const request =
+      (this.isSync ? REQUEST_STEAL : 0) | (seizes ? REQUEST_SEIZE : 0) | (verifies ? REQUEST_VERIFY : 0)
     return this.#exports.planFill(this.#worker, this.#address, page, want, request)
   }
 
@@ -457,8 +497,17 @@ export class Slot {
     return this.#exports.mapAt(this.#address, position)
   }
 
-  /** Decodes, copies and publishes. Answers a status. */
-  finish(): number {
+  /**
+   * Decodes, copies and publishes. `proof`, where the plan verifies: the states of SHA-256 at the beginning of every
+   * page of the file and behind the last; pages that are not those are not published. Answers a status.
+   */
+  finish(proof?: Uint8Array): number {
+    if (proof) {
+      const first = this.#field(SLOT_RUN_PAGE)
+      const end = first + this.#field(SLOT_RUN_LENGTH) + 1
+      const states = proof.subarray(first * HASH_STATE_BYTES, end * HASH_STATE_BYTES)
+      this.core.bytes.set(states, this.core.exchange)
+    }
     return this.#exports.finishFill(this.#address)
   }
 

@@ -212,7 +212,9 @@ function plan(slot: Slot, content: Content, page: number, want: number, use: Use
   if (content.isReleased) return status.CLOSED
   content.useHint(page * PAGE_SIZE)
   const { description } = content
-  const planned = use ? slot.planDirect(description, page, want) : slot.plan(description, page, want, seizes)
+  const planned = use
+    ? slot.planDirect(description, page, want)
+    : slot.plan(description, page, want, { seizes, verifies: content.proof !== undefined })
   content.saveHint(slot)
   return planned
 }
@@ -242,7 +244,7 @@ function carryOutSync(engine: Engine, content: Content, slot: Slot, use: Use): v
   let finished = false
   try {
     const errors = fetchSync(slot, content)
-    const answer = slot.finish()
+    const answer = slot.finish(use ? undefined : content.proof)
     finished = true
     if (answer !== status.OK) throw fillFailure(answer, engine, content, slot, errors)
     use?.(slot.directPages)
@@ -264,7 +266,7 @@ async function carryOut(
   try {
     signal?.throwIfAborted()
     const errors = slot.rangeCount > 0 ? await fetchLater(slot, content, signal) : undefined
-    const answer = slot.finish()
+    const answer = slot.finish(use ? undefined : content.proof)
     finished = true
     if (answer !== status.OK) throw fillFailure(answer, engine, content, slot, errors)
     use?.(slot.directPages)

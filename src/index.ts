@@ -17,7 +17,7 @@
 export type { Advice, AdviseOptions } from "./advice.js"
 export type { ExtentDescription, InodeDescription } from "./describe.js"
 export type { Device } from "./devices.js"
-export type { Leak, Sharing } from "./engine.js"
+export type { Forgery, Leak, Sharing } from "./engine.js"
 export { ErofsError, type ErrorCode, type ErrorDetails, isErofsError } from "./errors.js"
 export type { OpenFile, ReadOptions } from "./file.js"
 export type { AlgorithmConfig } from "./format/compression.js"

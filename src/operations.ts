@@ -101,6 +101,7 @@ export class Operations {
     const node = inodes.hold(found)
     try {
       const content = node.content ?? (yield* inodes.contentOf(node))
+      this.#filesystem.image.verifier?.name(node.inode.nid, targetText(target))
       return new OpenFile(this.#filesystem, node, content, targetText(target))
     } catch (error) {
       inodes.unhold(node)
@@ -115,7 +116,9 @@ export class Operations {
     const node = yield* this.#find(target, true)
     requireRegular(node)
     const { engine, inodes } = this.#filesystem
+    const { verifier } = this.#filesystem.image
     const bytes = yield* inodes.withContent(node, function* (content) {
+      verifier?.name(node.inode.nid, targetText(target))
       const whole = newBytes(content.size)
       if (isDirect) {
         yield* copyDirect(engine, content, whole, 0, content.size)

@@ -2,7 +2,7 @@
 import xxhash from "xxhash-wasm"
 import { Core, PAGE_SIZE } from "./core.js"
 import { driveAsync, driveSync } from "./drive.js"
-import { Engine, type Leak, type Sharing } from "./engine.js"
+import { Engine, type Forgery, type Leak, type Sharing } from "./engine.js"
 import { ErofsError, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
 import { enter, type PoolHandle, whenClosed } from "./handle.js"
@@ -83,6 +83,9 @@ export interface PoolStats {
   repairs: number
   /** Files that carry a fingerprint already known with another size, and so do not share. */
   sizeConflicts: number
+  /** Files whose content is not what their fingerprint claims, of images mounted with `trust: "verify"`; the first of them. */
+  filesForged: number
+  forgeries: readonly Forgery[]
   /** Views that were collected without having been disposed of. */
   viewsLeaked: number
 }
@@ -250,7 +253,14 @@ export class PagePool {
   /** What the pool has done and holds. */
   stats(): PoolStats {
     const { spaces, ...core } = this.#engine.core.statistics()
-    return { ...core, addressSpaces: spaces, ...this.#engine.counters, ...this.#engine.traffic }
+    const { counters, traffic, forgeries } = this.#engine
+    return {
+      ...core,
+      addressSpaces: spaces,
+      ...counters,
+      ...traffic,
+      forgeries: forgeries.map((forgery) => ({ ...forgery })),
+    }
   }
 
   /**
@@ -332,7 +342,7 @@ async function loadXxh32(core: Core): Promise<Xxh32> {
 }
 
 function checkMountOptions(options: MountOptions): void {
-  checkOptions(options, ["domain", "devices", "fingerprint", "image", "ignoreChecksum"])
+  checkOptions(options, ["domain", "devices", "fingerprint", "trust", "image", "ignoreChecksum"])
 }
 
 function whereOf(source: Source): { syscall: string; path?: string } {

@@ -83,6 +83,7 @@ it("types", () => {
       "ExtentDescription",
       "FetchFunction",
       "FollowOptions",
+      "Forgery",
       "HttpOptions",
       "HttpSource",
       "Image",
