@@ -71,25 +71,32 @@ export class Operations {
       return (yield* this.#filesystem.paths.find(target, follow)).node
     }
     const { inodes } = this.#filesystem
-    const known = target instanceof WalkEntry ? target.nodeIn(this.#filesystem) : undefined
+    const known = this.#known(target)
     if (known) return known
     const nid = nidFromBigInt(target.nid)
     return inodes.resident(nid) ?? (yield* inodes.get(nid))
   }
 
-  /** Opens a regular file that a walk has found, if no byte has to be fetched for that. Else {@link open} can tell why. */
-  openResident(entry: WalkEntry): OpenFile | undefined {
+  /** Opens a regular file, if no byte has to be fetched for that. Else {@link open} can tell why. */
+  openResident(target: { readonly nid: bigint; readonly path?: string }): OpenFile | undefined {
     const filesystem = this.#filesystem
-    const found = filesystem.isOpen ? entry.nodeIn(filesystem) : undefined
-    if (!found || !isRegular(found.inode.mode)) return undefined
+    if (!filesystem.isOpen) return undefined
     const { inodes } = filesystem
-    const node = inodes.hold(found)
+    let node: Node | undefined
     try {
+      const found = this.#known(target) ?? inodes.resident(nidFromBigInt(target.nid))
+      if (!found || !isRegular(found.inode.mode)) return undefined
+      node = inodes.hold(found)
       const content = inodes.residentContent(node)
-      if (content) return new OpenFile(filesystem, node, content, entry.path)
+      if (content) return new OpenFile(filesystem, node, content, targetText(target))
     } catch {}
-    inodes.unhold(node)
+    if (node) inodes.unhold(node)
     return undefined
+  }
+
+  /** The inode of an entry that a walk of this image has found. */
+  #known(target: object): Node | undefined {
+    return target instanceof WalkEntry ? target.nodeIn(this.#filesystem) : undefined
   }
 
   /** Opens a regular file. */
