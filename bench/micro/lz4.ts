@@ -16,7 +16,7 @@ export interface SuiteResult {
 }
 
 /** A piece of a corpus that fills one pcluster. */
-interface Piece {
+export interface Piece {
   prefixed: Uint8Array
   length: number
 }
@@ -35,7 +35,7 @@ const OK = 0
 const root = new URL(import.meta.url.includes("/build/js/") ? "../../../../" : "../../", import.meta.url)
 
 /** Cuts `bytes` into the largest pieces whose compressed form fits into `pcluster` bytes. */
-function cut(lz4: Lz4Wasm, bytes: Uint8Array, pcluster: number): Piece[] {
+export function cut(lz4: Lz4Wasm, bytes: Uint8Array, pcluster: number): Piece[] {
   const pieces: Piece[] = []
   for (let at = 0, guess = 2 * pcluster; at < bytes.length; ) {
     const encode = (length: number): Uint8Array => lz4.encodePrefixed(bytes.subarray(at, at + length))
@@ -70,7 +70,7 @@ type Decode = (
 ) => number
 
 /** A build of the core with all pieces in its memory; decodes them one behind the other. */
-class Core {
+export class Core {
   readonly #decode: Decode
   readonly #bytes: Uint8Array
   readonly #sources: number[] = []

@@ -56,9 +56,12 @@ export interface RawCore {
   xxh32(address: number, length: number, seed: number): number
 }
 
+/** The folder of package.json, from the source tree as from the compiled one. */
+const root = new URL(import.meta.url.includes("/build/js/") ? "../../../../" : "../../", import.meta.url)
+
 /** The file of a build. */
 export function coreBytes(build: Build): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(readFileSync(new URL(`../../build/core.${build}.wasm`, import.meta.url)))
+  return new Uint8Array(readFileSync(new URL(`build/core.${build}.wasm`, root)))
 }
 
 const modules = new Map<Build, WebAssembly.Module>()
