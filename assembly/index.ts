@@ -47,8 +47,6 @@ import {
   SLOT_NEED_COUNT,
   SLOT_NEED_PAGE,
   SLOT_RANGE_COUNT,
-  SLOT_RUN_LENGTH,
-  SLOT_RUN_PAGE,
   SLOT_WANT,
   Slot,
 } from "./slot"
@@ -58,12 +56,11 @@ export { decodeDeflate } from "./codec/deflate"
 export { decodeLz4 } from "./codec/lz4"
 export { decodeLzma } from "./codec/lzma"
 export { decodeZstd } from "./codec/zstd"
-export { sha256Blocks, sha256Pages } from "./hash/sha256"
 export { dropAll, dropMount } from "./pool/drop"
 export { releaseSpace } from "./pool/intern"
 export { freePlace, takePlace } from "./pool/places"
 export { resizePool } from "./pool/resize"
-export { describeAliases, describeFrames, describeSpace } from "./pool/statistics"
+export { describeFrames, describeSpace } from "./pool/statistics"
 
 // The pool's birth.
 
@@ -203,8 +200,6 @@ export function slotField(slot: usize, field: u32): f64 {
   if (field == SLOT_HINT_EXTENT) return s.hintExtent as f64
   if (field == SLOT_HINT_ADDRESS) return s.hintAddress as f64
   if (field == SLOT_WANT) return s.want
-  if (field == SLOT_RUN_PAGE) return s.runPage as f64
-  if (field == SLOT_RUN_LENGTH) return s.runLength
   return s.failedRange
 }
 

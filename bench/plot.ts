@@ -24,6 +24,8 @@ export interface LineChart {
 }
 
 const WIDTH = 820
+/** Room for a label of an axis. */
+const LABEL_WIDTH = 32
 const FONT = 'font-family="system-ui, sans-serif" font-size="12"'
 const COLORS = ["#8a8f98", "#2f81f7", "#d29922", "#3fb950", "#db61a2", "#a371f7", "#f0883e"]
 /** The only colours that depend on the page: text and lines of axes. */
@@ -71,7 +73,12 @@ export function drawLines({ title, xLabel, yLabel, names, panels, format, yMax }
     const x = (value: number): number => x0 + (panelWidth * (value - from)) / (to - from || 1)
     const y = (value: number): number => y0 + height * (1 - value / max)
     parts.push(...gridLines(x0, x0 + panelWidth, y, max, format))
-    for (const value of panel.x) parts.push(text(x(value), y0 + height + 16, format(value), "middle", 10))
+    let free = Number.NEGATIVE_INFINITY
+    for (const value of panel.x) {
+      if (x(value) < free) continue
+      parts.push(text(x(value), y0 + height + 16, format(value), "middle", 10))
+      free = x(value) + LABEL_WIDTH
+    }
     parts.push(text(x0 + panelWidth / 2, y0 + height + 32, xLabel, "middle", 11))
     parts.push(text(x0, y0 - 8, panel.name === "" ? yLabel : `${panel.name}: ${yLabel}`, "start", 11))
     panel.lines.forEach((line, i) => {

@@ -16,8 +16,6 @@ export type ErrorCode =
   | "ENAMETOOLONG"
   | "EUCLEAN"
   | "EOVERFLOW"
-  /** A registry refuses whoever asks. */
-  | "EACCES"
   /** The image was replaced while it was being read. */
   | "ESTALE"
 

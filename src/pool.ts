@@ -2,10 +2,10 @@
 import xxhash from "xxhash-wasm"
 import { Core, PAGE_SIZE } from "./core.js"
 import { driveAsync, driveSync } from "./drive.js"
-import { Engine, type Forgery, type Leak, type Sharing } from "./engine.js"
+import { Engine, type Leak, type Sharing } from "./engine.js"
 import { ErofsError, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
-import { enter, type PoolHandle, whenClosed } from "./handle.js"
+import { letExit, type PoolHandle, whenClosed } from "./handle.js"
 import { Image } from "./image.js"
 import { type MountOptions, mountImage } from "./mount.js"
 import { type Abortable, checkOptions } from "./options.js"
@@ -83,9 +83,6 @@ export interface PoolStats {
   repairs: number
   /** Files that carry a fingerprint already known with another size, and so do not share. */
   sizeConflicts: number
-  /** Files whose content is not what their fingerprint claims, of images mounted with `trust: "verify"`; the first of them. */
-  filesForged: number
-  forgeries: readonly Forgery[]
   /** Views that were collected without having been disposed of. */
   viewsLeaked: number
 }
@@ -108,17 +105,17 @@ const SHARINGS: readonly string[] = ["fingerprint", "content"]
  */
 export class PagePool {
   readonly #engine: Engine
-  /** Says that this worker leaves the pool that it was let into; undefined where the pool was made. */
-  readonly #leave: (() => void) | undefined
+  /** The other end of the port of the handle that this worker came by; undefined where the pool was made. */
+  readonly #port: MessagePort | undefined
   /** Ports to the workers that the pool was shared with, by their places. */
   readonly #others = new Map<number, MessagePort>()
   readonly #xxh32: Xxh32
   readonly #images = new Map<Image, Filesystem>()
 
-  private constructor(engine: Engine, xxh32: Xxh32, leave?: () => void) {
+  private constructor(engine: Engine, xxh32: Xxh32, port?: MessagePort) {
     this.#engine = engine
     this.#xxh32 = xxh32
-    this.#leave = leave
+    this.#port = port
   }
 
   /** Makes a pool. Throws ENOMEM if its memory cannot be had, EINVAL for sizes that make no sense. */
@@ -139,7 +136,7 @@ export class PagePool {
     const frames = Math.floor(maxBytes / PAGE_SIZE)
     const sizes = { frames, spaces: frames + EXTRA_SPACES, workers }
     const core = await Core.create(shared ? "shared" : "plain", sizes)
-    const xxh32 = await loadXxh32(core)
+    const xxh32 = await loadXxh32()
     core.resize(Math.floor(bytes / PAGE_SIZE))
     const engine = new Engine(core, sharing)
     engine.onLeak = options.onLeak ?? warnOfLeak
@@ -151,14 +148,17 @@ export class PagePool {
    * itself; what they share lies in memory once.
    */
   static async attach(handle: PoolHandle): Promise<PagePool> {
-    const core = await Core.join(handle.module, handle.memory, handle.place)
-    const xxh32 = await loadXxh32(core)
+    const [core, xxh32] = await Promise.all([
+      Core.join(handle.module, handle.memory, handle.place),
+      loadXxh32(),
+    ])
     const engine = new Engine(core, new Set(handle.sharing))
     engine.hasOthers = true
     // As long as anything of the pool is in use here: the port's end would tell that this worker has gone.
     engine.anchor = handle.port
     engine.onLeak = warnOfLeak
-    return new PagePool(engine, xxh32, enter(handle.port))
+    letExit(handle.port)
+    return new PagePool(engine, xxh32, handle.port)
   }
 
   /**
@@ -171,7 +171,7 @@ export class PagePool {
     const { core, sharing } = this.#engine
     if (!core.isShared)
       throw new ErofsError("ENOTSUP", "a pool in plain memory cannot be shared with workers")
-    if (this.#leave) throw new ErofsError("ENOTSUP", "only the worker that made a pool can share it")
+    if (this.#port) throw new ErofsError("ENOTSUP", "only the worker that made a pool can share it")
     const place = core.takePlace()
     if (place < 0) throw new ErofsError("EBUSY", "every worker place of the pool is taken")
     const { port1, port2 } = new MessageChannel()
@@ -253,14 +253,7 @@ export class PagePool {
   /** What the pool has done and holds. */
   stats(): PoolStats {
     const { spaces, ...core } = this.#engine.core.statistics()
-    const { counters, traffic, forgeries } = this.#engine
-    return {
-      ...core,
-      addressSpaces: spaces,
-      ...counters,
-      ...traffic,
-      forgeries: forgeries.map((forgery) => ({ ...forgery })),
-    }
+    return { ...core, addressSpaces: spaces, ...this.#engine.counters, ...this.#engine.traffic }
   }
 
   /**
@@ -295,7 +288,7 @@ export class PagePool {
    */
   async close(): Promise<void> {
     for (const image of this.images) await image.close()
-    this.#leave?.()
+    this.#port?.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -331,18 +324,13 @@ function checkBytes(bytes: number): void {
   throw new ErofsError("EINVAL", `a pool of ${bytes} bytes: at least ${MIN_BYTES} are needed`)
 }
 
-/** The hash of name filters. Hosts that were given the core since they compile nothing refuse its module, too: the core has it. */
-async function loadXxh32(core: Core): Promise<Xxh32> {
-  try {
-    const hashes = await xxhash()
-    return (input, seed) => hashes.h32Raw(input.slice(), seed)
-  } catch {
-    return (input, seed) => core.xxh32(input, seed)
-  }
+async function loadXxh32(): Promise<Xxh32> {
+  const hashes = await xxhash()
+  return (input, seed) => hashes.h32Raw(input.slice(), seed)
 }
 
 function checkMountOptions(options: MountOptions): void {
-  checkOptions(options, ["domain", "devices", "fingerprint", "trust", "image", "ignoreChecksum"])
+  checkOptions(options, ["domain", "devices", "fingerprint", "image", "ignoreChecksum"])
 }
 
 function whereOf(source: Source): { syscall: string; path?: string } {
