@@ -47,6 +47,8 @@ import {
   SLOT_NEED_COUNT,
   SLOT_NEED_PAGE,
   SLOT_RANGE_COUNT,
+  SLOT_RUN_LENGTH,
+  SLOT_RUN_PAGE,
   SLOT_WANT,
   Slot,
 } from "./slot"
@@ -56,11 +58,12 @@ export { decodeDeflate } from "./codec/deflate"
 export { decodeLz4 } from "./codec/lz4"
 export { decodeLzma } from "./codec/lzma"
 export { decodeZstd } from "./codec/zstd"
+export { sha256Blocks, sha256Pages } from "./hash/sha256"
 export { dropAll, dropMount } from "./pool/drop"
 export { releaseSpace } from "./pool/intern"
 export { freePlace, takePlace } from "./pool/places"
 export { resizePool } from "./pool/resize"
-export { describeFrames, describeSpace } from "./pool/statistics"
+export { describeAliases, describeFrames, describeSpace } from "./pool/statistics"
 
 // The pool's birth.
 
@@ -200,6 +203,8 @@ export function slotField(slot: usize, field: u32): f64 {
   if (field == SLOT_HINT_EXTENT) return s.hintExtent as f64
   if (field == SLOT_HINT_ADDRESS) return s.hintAddress as f64
   if (field == SLOT_WANT) return s.want
+  if (field == SLOT_RUN_PAGE) return s.runPage as f64
+  if (field == SLOT_RUN_LENGTH) return s.runLength
   return s.failedRange
 }
 

@@ -41,6 +41,8 @@ export const REQUEST_STEAL: u32 = 1 << 0
 export const REQUEST_DIRECT: u32 = 1 << 1
 /** Takes pages over that another worker has been filling for too long. */
 export const REQUEST_SEIZE: u32 = 1 << 2
+/** Pages are only published if they are those that were verified before: see fill/verify.ts. */
+export const REQUEST_VERIFY: u32 = 1 << 3
 
 /**
  * One fill. First what the content's inode says, written by src/core.ts in one piece; then the request, what
@@ -65,6 +67,7 @@ export const REQUEST_SEIZE: u32 = 1 << 2
  *   244   recordType | recordOffset | recordBlock | recordBack
  *   260   recordForward | recordBlocks | recordPartial     one lcluster record, see map/lcluster.ts
  *
+ *   FORGED_OFFSET    a bit for each page of the run: it is not what was verified
  *   EXTENTS_OFFSET   EXTENT_TABLE_LENGTH Extent records
  *   RANGES_OFFSET    RANGE_TABLE_LENGTH Range records
  *   RUN_OFFSET       RUN_LIMIT u32: the frame of each page of the run
@@ -132,6 +135,7 @@ export class Slot {
 
 /** Bytes of the record that describe the content. */
 export const CONTENT_SIZE: u32 = 140
+export const FORGED_OFFSET: u32 = 448
 export const EXTENTS_OFFSET: u32 = 512
 export const EXTENT_SIZE: u32 = offsetof<Extent>()
 export const RANGES_OFFSET: u32 = EXTENTS_OFFSET + EXTENT_TABLE_LENGTH * EXTENT_SIZE
@@ -208,6 +212,8 @@ export const SLOT_HINT_EXTENT: u32 = 4
 export const SLOT_HINT_ADDRESS: u32 = 5
 export const SLOT_FAILED_RANGE: u32 = 6
 export const SLOT_WANT: u32 = 7
+export const SLOT_RUN_PAGE: u32 = 8
+export const SLOT_RUN_LENGTH: u32 = 9
 
 export const RANGE_OFFSET: u32 = 0
 export const RANGE_LENGTH: u32 = 1

@@ -30,6 +30,9 @@ export const SIZE_DIFFERS: i32 = 16
 
 // What the source of a device could not give.
 
+/** A page is not what it was when the file was verified. */
+export const PAGE_FORGED: i32 = 31
+
 /** A range of a device could not be read; the reader of the source knows why. */
 export const FETCH_FAILED: i32 = 30
 

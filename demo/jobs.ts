@@ -63,7 +63,7 @@ export class Jobs {
         progress(at, total, text) {
           if (total === undefined) bar.removeAttribute("value")
           else bar.value = total === 0 ? 1 : at / total
-          words.textContent = total === undefined ? text : `${text} · ${percentText(at, total)}`
+          words.textContent = total === undefined ? text : `${percentText(at, total)} · ${text}`
         },
       })
       if (done) this.say(done(result))

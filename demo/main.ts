@@ -16,7 +16,7 @@ import type { Origin } from "./sources.js"
 import { type Place, TreeView } from "./tree.js"
 import { counted, nameText, sizeText } from "./words.js"
 
-const session = await Session.create({ bytes: 64 << 20, sharing: "fingerprint" })
+const session = await Session.create({ bytes: 64 << 20, sharing: ["fingerprint", "content"] })
 const jobs = new Jobs(byId("jobs"))
 const tree = new TreeView(session, chosen, (opened) => void close(opened))
 const details = new DetailsView(byId("details"), {

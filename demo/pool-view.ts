@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { Sharing } from "erofs-wasm"
 import { h, icon } from "./dom.js"
 import { PoolPicture } from "./pool-picture.js"
 import { type Group, type Residency, residencyOf } from "./residency.js"
@@ -9,7 +10,14 @@ const PAGE_SIZE = 4096
 /** Milliseconds between looks at the pool while something happens in it, and while nothing does. */
 const LIVE = 60
 const IDLE = 300
+/** Mebibytes. */
 const POOL_SIZES = [1, 4, 16, 64, 256]
+const SHARINGS: [value: string, text: string][] = [
+  ["fingerprint,content", "files and pages shared"],
+  ["fingerprint", "files shared by fingerprint"],
+  ["content", "equal pages shared"],
+  ["", "nothing shared"],
+]
 
 /** What the view asks the page for. */
 export interface PoolActions {
@@ -82,26 +90,23 @@ export class PoolView {
 
   #settings(actions: PoolActions): HTMLElement {
     const { bytes, sharing } = this.#session.settings
-    const option = (value: string | number, text: string, selected: boolean) =>
-      h("option", { value, selected }, text)
-    const size = h(
-      "select",
-      { "aria-label": "Size of the pool" },
-      ...POOL_SIZES.map((mebibytes) =>
-        option(mebibytes << 20, `${mebibytes} MiB`, mebibytes << 20 === bytes),
-      ),
-    )
-    const mode = h(
-      "select",
-      { "aria-label": "What is shared" },
-      option("fingerprint", "shared by fingerprint", sharing === "fingerprint"),
-      option("none", "nothing shared", sharing === "none"),
-    )
+    const choice = (label: string, options: [value: string, text: string][], chosen: string) =>
+      h(
+        "select",
+        { "aria-label": label },
+        ...options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)),
+      )
+    const sizes = POOL_SIZES.map((size): [string, string] => [String(size << 20), `${size} MiB`])
+    const size = choice("Size of the pool", sizes, String(bytes))
+    const shared = choice("What is shared", SHARINGS, sharing.join())
     const change = () =>
-      actions.configure({ bytes: Number(size.value), sharing: mode.value as PoolSettings["sharing"] })
+      actions.configure({
+        bytes: Number(size.value),
+        sharing: shared.value.split(",").filter(Boolean) as Sharing[],
+      })
     size.addEventListener("change", change)
-    mode.addEventListener("change", change)
-    return h("div", { class: "pool-settings" }, size, mode)
+    shared.addEventListener("change", change)
+    return h("div", { class: "pool-settings" }, size, shared)
   }
 
   /** Looks again and again; often while the pool changes. */
@@ -128,6 +133,7 @@ export class PoolView {
     const used = groups.reduce((sum, group) => sum + group.frames, 0)
     const rows = groups
       .filter((group) => group.frames > 0)
+      .sort((a, b) => rankOf(a) - rankOf(b))
       .map((group) =>
         h(
           "li",
@@ -159,7 +165,7 @@ export class PoolView {
   }
 
   /** Memory as it is, and as it would be if every image had pages of its own. */
-  #drawBars({ groups }: Residency): void {
+  #drawBars({ groups, alone }: Residency): void {
     const { framesUsed, pagesSaved } = this.#session.pool.stats()
     const whole = framesUsed + pagesSaved
     const bar = (label: string, pages: number, pieces: HTMLElement[]) =>
@@ -176,12 +182,9 @@ export class PoolView {
       element.style.width = `${whole === 0 ? 0 : (pages / whole) * 100}%`
       return element
     }
-    const alone = this.#session.images.map((opened) => {
-      const pages = groups
-        .filter(({ images }) => images.includes(opened))
-        .reduce((sum, group) => sum + group.frames, 0)
-      return piece(pages, { images: [opened], kind: "file", frames: pages })
-    })
+    const ofImages = [...alone].map(([opened, pages]) =>
+      piece(pages, { images: [opened], kind: "file", frames: pages }),
+    )
     const saved =
       pagesSaved > 0
         ? `Sharing saves ${sizeText(pagesSaved * PAGE_SIZE)}, ${percentText(pagesSaved, whole)} of the memory.`
@@ -189,7 +192,7 @@ export class PoolView {
           ? "Nothing that was read so far is in several images."
           : "Open a second image to see what the two have in common."
     this.#bars.replaceChildren(
-      bar("Without sharing", whole, alone),
+      bar("Without sharing", whole, ofImages),
       bar(
         "In this pool",
         framesUsed,
@@ -226,9 +229,17 @@ export class PoolView {
   }
 }
 
+/** Place of a group in the legend: single images, shared pages, metadata, anything else. */
+function rankOf({ images, kind }: Group): number {
+  const kinds = { file: 0, device: 1, own: 2 }
+  const [first] = images
+  return kinds[kind] * 1e9 + (first ? images.length * 1e6 + first.id : 1e8)
+}
+
 /** The images of a group in words. */
 function groupText({ images, kind }: Group): string {
-  if (images.length === 0) return "The pool's own"
+  if (kind === "own") return "Not for pages"
+  if (images.length === 0) return "Left by images that were closed"
   const names = images.map(({ name }) => nameText(name).replace(/\.erofs$|\.img$/, "")).join(" + ")
   return kind === "device" ? `${names}: metadata` : names
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type Image, PagePool, type Source } from "erofs-wasm"
+import { type Image, PagePool, type Sharing, type Source } from "erofs-wasm"
 import { nameOf, type Origin, sourceOf } from "./sources.js"
 
 /** An image that is open on the page. */
@@ -25,7 +25,8 @@ export interface OpenOptions {
 /** What the pool is made with. */
 export interface PoolSettings {
   bytes: number
-  sharing: "none" | "fingerprint"
+  /** None: nothing is shared. */
+  sharing: readonly Sharing[]
 }
 
 /** Colours that style.css knows. */
@@ -46,7 +47,7 @@ export class Session extends EventTarget {
 
   /** Makes the pool. */
   static async create(settings: PoolSettings): Promise<Session> {
-    return new Session(await PagePool.create(settings), settings)
+    return new Session(await newPool(settings), settings)
   }
 
   get pool(): PagePool {
@@ -93,7 +94,7 @@ export class Session extends EventTarget {
 
   /** Puts another pool in the place of this one and opens all images again. Nothing changes if that fails. */
   async configure(settings: PoolSettings, signal?: AbortSignal): Promise<void> {
-    const pool = await PagePool.create(settings)
+    const pool = await newPool(settings)
     try {
       const images: OpenImage[] = []
       for (const opened of this.#images) {
@@ -113,6 +114,10 @@ export class Session extends EventTarget {
   #changed(): void {
     this.dispatchEvent(new Event("change"))
   }
+}
+
+function newPool({ bytes, sharing }: PoolSettings): Promise<PagePool> {
+  return PagePool.create({ bytes, sharing: sharing.length > 0 ? sharing : "none" })
 }
 
 /** Mounts an image; its sources are closed if that fails. */

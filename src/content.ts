@@ -2,6 +2,7 @@
 import type { ContentDescription, Core, Slot } from "./core.js"
 import type { Devices } from "./devices.js"
 import { MetadataWindow } from "./metadata-window.js"
+import type { Proof } from "./proofs.js"
 
 /** Extents between two remembered sums of {@link Content.saveHint}. */
 const HINT_STEP = 1024
@@ -24,6 +25,8 @@ export class Content {
   /** The packed inode, where fragments lie. */
   readonly packed: Content | undefined
   #window: MetadataWindow | undefined
+  /** What its pages must be, of a verified file: others are not published. */
+  proof: Proof | undefined
   /** Encoded extents of 4 bytes: address of every so many-th extent that was passed, by its number / HINT_STEP. */
   readonly #hints: ({ extent: number; address: number } | undefined)[] | undefined
   readonly #hintBits: number
@@ -54,10 +57,10 @@ export class Content {
     if (description.recordSize === 4) this.#hints = []
   }
 
-  /** How much of it is read at once as metadata, if its source's requests cost much. */
+  /** How much of it is read at once as metadata, if its source is remote. */
   get window(): MetadataWindow | undefined {
-    const { granularity } = this.devices.primary
-    if (granularity !== undefined) this.#window ??= new MetadataWindow(granularity)
+    const { isRemote, granularity } = this.devices.primary
+    if (isRemote) this.#window ??= new MetadataWindow(granularity)
     return this.#window
   }
 

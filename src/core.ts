@@ -13,6 +13,7 @@ export const TAG_INODE = 1
 export const TAG_DEVICE = 2
 export const TAG_FINGERPRINT = 3
 export const TAG_DOMAIN = 4
+export const TAG_VERIFIED = 5
 
 /** How the bytes of an extent get into the frames; see KIND_ in assembly/slot.ts. */
 export const EXTENT_KINDS = ["raw", "hole", "inline", "fragment", "plain", "compressed"] as const
@@ -22,6 +23,7 @@ export const SLOT_COUNT = 8
 const REQUEST_STEAL = 1
 const REQUEST_DIRECT = 2
 const REQUEST_SEIZE = 4
+const REQUEST_VERIFY = 8
 
 const SLOT_NEED_PAGE = 0
 const SLOT_NEED_COUNT = 1
@@ -31,6 +33,8 @@ const SLOT_HINT_EXTENT = 4
 const SLOT_HINT_ADDRESS = 5
 const SLOT_FAILED_RANGE = 6
 const SLOT_WANT = 7
+const SLOT_RUN_PAGE = 8
+const SLOT_RUN_LENGTH = 9
 
 interface CoreExports {
   poolBytes(frames: number, spaces: number, workers: number): number
@@ -71,8 +75,11 @@ interface CoreExports {
   dropMount(worker: number, mount: number, device: number): number
   resizePool(worker: number, frames: number): number
   describeFrames(worker: number, first: number, count: number, target: number): number
+  describeAliases(worker: number, first: number, count: number, target: number): number
   describeSpace(worker: number, space: number, target: number, limit: number): number
   statistics(worker: number): void
+  sha256Blocks(state: number, data: number, count: number): void
+  sha256Pages(state: number, data: number, pages: number, pageBytes: number, states: number): void
   xxh32(address: number, length: number, seed: number): number
 }
 
@@ -101,6 +108,8 @@ export interface SpaceDescription {
 export const KEPT_FRAME = 0xffffffff
 /** Frames described by one call: as many as fit the exchange area. */
 const FRAMES_AT_ONCE = 32 << 10
+/** Aliases likewise. */
+const ALIASES_AT_ONCE = 16 << 10
 /** Members of an address space that are told. */
 const MAX_MEMBERS = 1024
 
@@ -133,6 +142,10 @@ export interface PoolStatistics {
   bookkeepingBytes: number
   repairs: number
 }
+
+/** Bytes of a state of SHA-256, and of the blocks that it hashes. */
+export const HASH_STATE_BYTES = 32
+const HASH_BLOCK_BYTES = 64
 
 /** Fields of {@link PoolStatistics} in the order of the core's record. */
 const STATISTICS_FIELDS = [
@@ -258,7 +271,11 @@ export class Core {
   /** Resolves when another fill has ended, at the latest after so many milliseconds. */
   async waitForFill(epoch: number, milliseconds: number): Promise<void> {
     if (Atomics.waitAsync) {
-      await Atomics.waitAsync(this.#epoch, 0, epoch, milliseconds).value
+      const { value } = Atomics.waitAsync(this.#epoch, 0, epoch, milliseconds)
+      // Waiting alone keeps no process of Node alive, a timer does.
+      const timer = setTimeout(() => {}, milliseconds)
+      await value
+      clearTimeout(timer)
       return
     }
     for (let slept = 0, nap = 1; slept < milliseconds && this.fillEpoch === epoch; slept += nap, nap *= 2) {
@@ -335,6 +352,12 @@ export class Core {
     return this.#exports.firstMissing(space, from, to)
   }
 
+  /** xxHash32 of at most 128 KiB, by way of the exchange area. */
+  xxh32(bytes: Uint8Array, seed: number): number {
+    this.bytes.set(bytes, this.exchange)
+    return this.#exports.xxh32(this.exchange, bytes.length, seed) >>> 0
+  }
+
   /** Drops all unpinned pages. Answers how many. */
   dropAll(): number {
     return this.#exports.dropAll(this.#worker)
@@ -361,19 +384,21 @@ export class Core {
   /** The address space of the page in each frame: 0 = free, {@link KEPT_FRAME} = none of the pool's pages. */
   describeFrames(): Uint32Array {
     const pieces: Uint32Array[] = []
-    for (let first = 0; ; ) {
-      const count = this.#exports.describeFrames(this.#worker, first, FRAMES_AT_ONCE, this.exchange)
+    for (let first = 0, count = FRAMES_AT_ONCE; count === FRAMES_AT_ONCE; first += count) {
+      count = this.#exports.describeFrames(this.#worker, first, FRAMES_AT_ONCE, this.exchange)
       pieces.push(new Uint32Array(this.buffer, this.exchange, count).slice())
-      first += count
-      if (count < FRAMES_AT_ONCE) break
     }
-    const all = new Uint32Array(pieces.reduce((sum, { length }) => sum + length, 0))
-    let at = 0
-    for (const piece of pieces) {
-      all.set(piece, at)
-      at += piece.length
+    return joinWords(pieces)
+  }
+
+  /** Frame and address space, one after the other, of each page that lies in the frame of an equal one; space 0: none. */
+  describeAliases(): Uint32Array {
+    const pieces: Uint32Array[] = []
+    for (let first = 1, count = ALIASES_AT_ONCE; count === ALIASES_AT_ONCE; first += count) {
+      count = this.#exports.describeAliases(this.#worker, first, ALIASES_AT_ONCE, this.exchange)
+      pieces.push(new Uint32Array(this.buffer, this.exchange, 2 * count).slice())
     }
-    return all
+    return joinWords(pieces)
   }
 
   /** What an address space is; undefined if there is none of that number. */
@@ -382,6 +407,30 @@ export class Core {
     if (count === 0) return undefined
     const [pages = 0, isDevice = 0, ...mounts] = new Uint32Array(this.buffer, this.exchange, count)
     return { pages, isDevice: isDevice === 1, mounts: [...new Set(mounts)] }
+  }
+
+  /**
+   * Mixes pages in this memory into a state of SHA-256 (32 bytes), in place. Answers the states after each of them,
+   * 32 bytes each, valid until the exchange area is used again. At most 1024 pages.
+   */
+  hashPages(state: Uint8Array, pages: Uint8Array): Uint8Array {
+    const { bytes, exchange } = this
+    const count = pages.length >>> PAGE_BITS
+    const states = exchange + HASH_STATE_BYTES
+    bytes.set(state, exchange)
+    this.#exports.sha256Pages(exchange, pages.byteOffset, count, PAGE_SIZE, states)
+    state.set(bytes.subarray(exchange, states))
+    return bytes.subarray(states, states + count * HASH_STATE_BYTES)
+  }
+
+  /** Mixes a message of whole blocks of 64 bytes, at most 64 KiB, into a state of SHA-256, in place. */
+  hashBlocks(state: Uint8Array, blocks: Uint8Array): void {
+    const { bytes, exchange } = this
+    const data = exchange + HASH_STATE_BYTES
+    bytes.set(state, exchange)
+    bytes.set(blocks, data)
+    this.#exports.sha256Blocks(exchange, data, blocks.length / HASH_BLOCK_BYTES)
+    state.set(bytes.subarray(exchange, data))
   }
 
   /** Counts what the pool holds and adds up what all workers did. */
@@ -414,13 +463,19 @@ export class Slot {
   }
 
   /**
-   * Plans to fill `want` pages from `page` on of the content described; `seizes`: takes pages over that another worker
-   * is filling. Answers a status.
+   * Plans to fill `want` pages from `page` on of the content described. `seizes`: takes pages over that another worker is
+   * filling; `verifies`: {@link finish} will be given what was verified. Answers a status.
    */
-  plan(content: ContentDescription, page: number, want: number, seizes = false): number {
+  plan(
+    content: ContentDescription,
+    page: number,
+    want: number,
+    { seizes = false, verifies = false }: { seizes?: boolean; verifies?: boolean } = {},
+  ): number {
     writeDescription(this.#words, content)
     this.core.epochAtPlan = this.core.fillEpoch
-    const request = (this.isSync ? REQUEST_STEAL : 0) | (seizes ? REQUEST_SEIZE : 0)
+    const request =
+      (this.isSync ? REQUEST_STEAL : 0) | (seizes ? REQUEST_SEIZE : 0) | (verifies ? REQUEST_VERIFY : 0)
     return this.#exports.planFill(this.#worker, this.#address, page, want, request)
   }
 
@@ -442,8 +497,17 @@ export class Slot {
     return this.#exports.mapAt(this.#address, position)
   }
 
-  /** Decodes, copies and publishes. Answers a status. */
-  finish(): number {
+  /**
+   * Decodes, copies and publishes. `proof`, where the plan verifies: the states of SHA-256 at the beginning of every
+   * page of the file and behind the last; pages that are not those are not published. Answers a status.
+   */
+  finish(proof?: Uint8Array): number {
+    if (proof) {
+      const first = this.#field(SLOT_RUN_PAGE)
+      const end = first + this.#field(SLOT_RUN_LENGTH) + 1
+      const states = proof.subarray(first * HASH_STATE_BYTES, end * HASH_STATE_BYTES)
+      this.core.bytes.set(states, this.core.exchange)
+    }
     return this.#exports.finishFill(this.#address)
   }
 
@@ -621,6 +685,17 @@ export function writeDescription(words: Uint32Array, d: ContentDescription): voi
 function writeWide(words: Uint32Array, at: number, value: number): void {
   words[at] = value
   words[at + 1] = value / 2 ** 32
+}
+
+/** The pieces as one array. */
+function joinWords(pieces: readonly Uint32Array[]): Uint32Array {
+  const all = new Uint32Array(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    all.set(piece, at)
+    at += piece.length
+  }
+  return all
 }
 
 function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): CoreExports {

@@ -2,6 +2,7 @@
 import type { Content } from "./content.js"
 import { type Core, SLOT_COUNT, type Slot, type SpaceKey } from "./core.js"
 import type { Need } from "./drive.js"
+import { Proofs } from "./proofs.js"
 import type { Source } from "./source/source.js"
 import { NO_FRAME, NO_SPACE } from "./status.js"
 
@@ -23,8 +24,21 @@ export interface EngineCounters {
   fetches: number
   /** Files that carry a fingerprint already known with another size, and so do not share. */
   sizeConflicts: number
+  /** Files whose content is not what their fingerprint claims, of images that are verified. */
+  filesForged: number
   /** Views that were collected without having been disposed of. */
   viewsLeaked: number
+}
+
+/** A file that claims a digest which its content does not have. */
+export interface Forgery {
+  /** Name of the image's source; empty if it has none. */
+  image: string
+  /** The inode, and a path that it was opened by, if any. */
+  nid: bigint
+  path: string | undefined
+  /** SHA-256 that it claims, in hexadecimal digits. */
+  claim: string
 }
 
 /** A view that was collected without having been disposed of; its pages have been given back. */
@@ -44,6 +58,10 @@ export interface Traffic {
   bytesReceived: number
 }
 
+/** Proofs that are kept though nobody uses them: bytes for each frame of the pool, and at the least. */
+const PROOF_BYTES_PER_FRAME = 64
+const MIN_PROOF_BYTES = 1 << 20
+
 /** Somebody who keeps address spaces that it could do without. */
 export interface SpaceKeeper {
   /** Gives back every address space that is not in use. */
@@ -56,7 +74,13 @@ export class Engine {
   readonly sharing: ReadonlySet<Sharing>
   /** Whether other workers may be at work on the pool. */
   hasOthers = false
-  readonly counters: EngineCounters = { bytesFetched: 0, fetches: 0, sizeConflicts: 0, viewsLeaked: 0 }
+  readonly counters: EngineCounters = {
+    bytesFetched: 0,
+    fetches: 0,
+    sizeConflicts: 0,
+    filesForged: 0,
+    viewsLeaked: 0,
+  }
   /** Asked for address spaces when none is left. */
   readonly keepers = new Set<SpaceKeeper>()
   /** Sources of the mounted images. */
@@ -65,6 +89,10 @@ export class Engine {
   readonly #past: Traffic = { requests: 0, bytesReceived: 0 }
   /** The slot of synchronous fills, which never overlap. */
   readonly syncSlot: Slot
+  /** Files that claimed what they are not, the first of them. */
+  readonly forgeries: Forgery[] = []
+  /** What proves the pages of verified files. */
+  readonly proofs: Proofs
   /** The open files of each shared address space, of all images of this worker. */
   readonly #members = new Map<number, Set<Content>>()
   /** Told of views that were forgotten. */
@@ -78,6 +106,7 @@ export class Engine {
   constructor(core: Core, sharing: ReadonlySet<Sharing>) {
     this.core = core
     this.sharing = sharing
+    this.proofs = new Proofs(Math.max(MIN_PROOF_BYTES, core.statistics().frames * PROOF_BYTES_PER_FRAME))
     this.syncSlot = core.slot(0)
     this.#freeSlots = Array.from({ length: SLOT_COUNT - 1 }, (_, i) => core.slot(i + 1))
   }

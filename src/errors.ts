@@ -16,6 +16,8 @@ export type ErrorCode =
   | "ENAMETOOLONG"
   | "EUCLEAN"
   | "EOVERFLOW"
+  /** A registry refuses whoever asks. */
+  | "EACCES"
   /** The image was replaced while it was being read. */
   | "ESTALE"
 

@@ -10,6 +10,7 @@ import type { AlgorithmConfig } from "./format/compression.js"
 import type { Superblock } from "./format/superblock.js"
 import { Inodes, type Node } from "./inodes.js"
 import { Paths, type Target, targetText } from "./paths.js"
+import type { Verifier } from "./verify.js"
 import { Xattrs, type Xxh32 } from "./xattrs.js"
 
 /** What mounting found out about an image. */
@@ -23,6 +24,8 @@ export interface MountedImage {
   /** Circle of mounts that may share, and the address space that names it. */
   domain: Uint8Array
   domainSpace: number
+  /** Says whether files are what they claim; undefined: they are believed. */
+  verifier: Verifier | undefined
   /** The primary device as metadata. */
   device: Content
   xxh32: Xxh32

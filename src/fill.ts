@@ -9,8 +9,8 @@ import * as status from "./status.js"
 
 /** Plans in a row that may come to nothing (pages reclaimed before their use) before the pool counts as too small. */
 const ATTEMPTS = 64
-/** Pages of metadata worth reading at once, unless the source says that requests cost much. */
-const METADATA_WINDOW = 8
+/** Bytes of metadata worth reading at once, unless the source says otherwise. */
+const METADATA_WINDOW = 32 << 10
 /** Errors that say what a source or its image is like: another image with the same content may do better. */
 const SOURCE_FAILURES: readonly ErrorCode[] = ["EIO", "EUCLEAN", "ENOTSUP", "ESTALE"]
 
@@ -212,7 +212,9 @@ function plan(slot: Slot, content: Content, page: number, want: number, use: Use
   if (content.isReleased) return status.CLOSED
   content.useHint(page * PAGE_SIZE)
   const { description } = content
-  const planned = use ? slot.planDirect(description, page, want) : slot.plan(description, page, want, seizes)
+  const planned = use
+    ? slot.planDirect(description, page, want)
+    : slot.plan(description, page, want, { seizes, verifies: content.proof !== undefined })
   content.saveHint(slot)
   return planned
 }
@@ -242,7 +244,7 @@ function carryOutSync(engine: Engine, content: Content, slot: Slot, use: Use): v
   let finished = false
   try {
     const errors = fetchSync(slot, content)
-    const answer = slot.finish()
+    const answer = slot.finish(use ? undefined : content.proof)
     finished = true
     if (answer !== status.OK) throw fillFailure(answer, engine, content, slot, errors)
     use?.(slot.directPages)
@@ -264,7 +266,7 @@ async function carryOut(
   try {
     signal?.throwIfAborted()
     const errors = slot.rangeCount > 0 ? await fetchLater(slot, content, signal) : undefined
-    const answer = slot.finish()
+    const answer = slot.finish(use ? undefined : content.proof)
     finished = true
     if (answer !== status.OK) throw fillFailure(answer, engine, content, slot, errors)
     use?.(slot.directPages)
@@ -350,7 +352,10 @@ function nidOf(content: Pick<Content, "nid">): { nid?: bigint } {
 
 /** Pages of metadata that are worth bringing in together. */
 function metadataPages(metadata: Content, page: number): number {
-  return metadata.window?.want(page) ?? METADATA_WINDOW
+  const { window } = metadata
+  if (window) return window.want(page)
+  const bytes = metadata.devices.primary.granularity ?? METADATA_WINDOW
+  return Math.max(1, bytes >>> PAGE_BITS)
 }
 
 /**

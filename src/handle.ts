@@ -15,15 +15,40 @@ export interface PoolHandle {
   readonly port: MessagePort
 }
 
-/** Calls back once when the other end of a port is closed, which the end of its thread does too. */
+/** A port as Node, Deno and Bun have it: they tell of its end, and it may keep a process alive. Browsers do neither. */
+type NodePort = MessagePort & { unref?: () => void }
+
+/**
+ * Calls back when the other end of a port is closed, which the end of its thread does too. In browsers the other end
+ * says which lock it holds as long as it lives; see {@link enter}.
+ */
 export function whenClosed(port: MessagePort, callback: () => void): void {
   port.addEventListener("close", callback, { once: true })
+  port.addEventListener("message", ({ data }: MessageEvent<{ lock: string }>) => {
+    navigator.locks.request(data.lock, callback)
+  })
   // Node only hears of the end of ports that have been started.
   port.start()
   letExit(port)
 }
 
-/** Keeps a port from keeping a process of Node alive; other runtimes have no such thing. */
-export function letExit(port: MessagePort & { unref?: () => void }): void {
+/** The other end's part: lets {@link whenClosed} notice when this thread ends. Answers how to leave before. */
+export function enter(port: MessagePort): () => void {
+  letExit(port)
+  if ("unref" in port || !globalThis.navigator?.locks) return () => port.close()
+  const lock = `erofs-wasm ${crypto.randomUUID()}`
+  let leave = (): void => {}
+  const left = new Promise<void>((resolve) => {
+    leave = resolve
+  })
+  navigator.locks.request(lock, () => {
+    port.postMessage({ lock })
+    return left
+  })
+  return leave
+}
+
+/** Keeps a port from keeping a process alive. */
+function letExit(port: NodePort): void {
   port.unref?.()
 }

@@ -20,7 +20,7 @@ import type { Target } from "./paths.js"
 import type { BigIntStats, Dirent, StatFs, Stats } from "./stats.js"
 import { tarPieces, tarStream } from "./tar/stream.js"
 import type { TarOptions } from "./tar/writer.js"
-import { Walk, WalkEntry, type WalkOptions } from "./walk.js"
+import { Walk, type WalkEntry, type WalkOptions } from "./walk.js"
 
 export type {
   FollowOptions,
@@ -78,7 +78,7 @@ export class Image {
 
   /** Like {@link open}, at once. */
   openSync(target: Target, options?: FollowOptions): OpenFile {
-    if (!options && target instanceof WalkEntry) {
+    if (!options && typeof target === "object" && "nid" in target) {
       const file = this.#operations.openResident(target)
       if (file) return file
     }

@@ -17,7 +17,7 @@
 export type { Advice, AdviseOptions } from "./advice.js"
 export type { ExtentDescription, InodeDescription } from "./describe.js"
 export type { Device } from "./devices.js"
-export type { Leak, Sharing } from "./engine.js"
+export type { Forgery, Leak, Sharing } from "./engine.js"
 export { ErofsError, type ErrorCode, type ErrorDetails, isErofsError } from "./errors.js"
 export type { OpenFile, ReadOptions } from "./file.js"
 export type { AlgorithmConfig } from "./format/compression.js"
@@ -40,12 +40,22 @@ export type { Abortable } from "./options.js"
 export { type MapEntry, PagePool, type PoolOptions, type PoolStats } from "./pool.js"
 export type { Residency, ResidentSpace } from "./residency.js"
 export { blobSource } from "./source/blob.js"
+export {
+  type CacheApiOptions,
+  cacheApiStore,
+  type OpfsStoreOptions,
+  opfsStore,
+} from "./source/browser-stores.js"
 export { bufferSource } from "./source/buffer.js"
+export { type CacheEntry, type CacheLimits, type CacheStore, memoryStore } from "./source/cache-store.js"
+export { type CachedSource, type CacheOptions, cachedSource } from "./source/cached.js"
 export type { FetchFunction } from "./source/exchange.js"
 export { type HttpOptions, type HttpSource, httpSource } from "./source/http.js"
+export { type OciLayer, type OciOptions, type OciSource, ociSource } from "./source/oci.js"
 export { offsetSource } from "./source/offset.js"
 export { type OpfsAccessHandle, type OpfsFileHandle, opfsSource } from "./source/opfs.js"
 export type { AsyncSource, Source, SourceBase, SourceStats, SyncSource } from "./source/source.js"
+export type { RegistryCredentials } from "./source/token.js"
 export type { BigIntStats, Dirent, StatFs, Stats } from "./stats.js"
 export type { TarOptions, TarProgress } from "./tar/writer.js"
 export type { MappedView } from "./view.js"

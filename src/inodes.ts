@@ -2,35 +2,23 @@
 /** The inodes of an image: read, kept while they are used, and turned into contents that can be filled. */
 import { Content } from "./content.js"
 import * as core from "./core.js"
+import { describe, isCompressed } from "./description.js"
 import type { Devices } from "./devices.js"
 import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted, ErofsError } from "./errors.js"
 import { failure, readMetadata } from "./fill.js"
-import { roundUp } from "./format/bytes.js"
-import { parseChunkFormat } from "./format/chunk.js"
-import { deviceIdMask } from "./format/device.js"
-import {
-  type Inode,
-  inodePosition,
-  LAYOUT_CHUNK_BASED,
-  LAYOUT_COMPRESSED_COMPACT,
-  LAYOUT_COMPRESSED_FULL,
-  LAYOUT_FLAT_INLINE,
-  parseInode,
-} from "./format/inode.js"
+import { type Inode, inodePosition, parseInode } from "./format/inode.js"
 import { isRegular } from "./format/mode.js"
 import { isInMetabox, type Nid, nidToBigInt } from "./format/nid.js"
 import type { Superblock } from "./format/superblock.js"
 import { MAP_HEADER_SIZE, type MapHeader, mapHeaderPosition, parseMapHeader } from "./format/zheader.js"
+import type { Proof } from "./proofs.js"
 import { SIZE_DIFFERS } from "./status.js"
+import type { Verifier } from "./verify.js"
 
 const COMPACT_INODE_SIZE = 32
 const EXTENDED_INODE_SIZE = 64
-/** Records begin this far behind the map header. */
-const FULL_INDEX_GAP = 16
-const COMPACT_INDEX_GAP = 8
-const MAX_NARROW_LCLUSTER_BITS = 12
 /** Inodes that are kept though nobody uses them. */
 const KEPT_INODES = 1024
 
@@ -55,6 +43,8 @@ export interface InodeEnvironment {
   mount: number
   domain: Uint8Array
   domainSpace: number
+  /** Says whether files are what they claim; undefined: they are believed. */
+  verifier: Verifier | undefined
   /** The primary device as metadata. */
   device: Content
 }
@@ -270,10 +260,31 @@ export class Inodes {
       throw corrupted("fragment inside the packed inode", { nid: nidToBigInt(inode.nid) })
     }
     // To look up the fingerprint of the metabox would need the metabox.
-    node.fingerprint = mayShare && this.#mayShare(inode) ? yield* this.#findFingerprint(node) : undefined
+    const fingerprint = mayShare && this.#mayShare(inode) ? yield* this.#findFingerprint(node) : undefined
+    const { verifier } = this.#env
+    const isAsked = verifier !== undefined && fingerprint !== undefined && !node.content
+    const proof = isAsked ? yield* this.#prove(node, verifier, fingerprint, metadata, packed) : undefined
     // Somebody else may have opened it while bytes were being fetched.
     if (node.content) return node.content
-    return this.#makeContent(node, flags, metadata, packed)
+    node.fingerprint = verifier && !proof ? undefined : fingerprint
+    return this.#makeContent(node, flags, metadata, packed, proof)
+  }
+
+  /** What proves that a file is what its fingerprint claims; undefined: it must not share. */
+  *#prove(
+    node: Node,
+    verifier: Verifier,
+    fingerprint: Uint8Array,
+    metadata: Content,
+    packed: Content | undefined,
+  ): Operation<Proof | undefined> {
+    // Read apart from whatever it claims to be.
+    const content = this.#newContent(node, this.#openOwnSpace(node.inode), metadata, packed)
+    try {
+      return yield* verifier.prove(node.inode.nid, fingerprint, content)
+    } finally {
+      content.release(this.#env.engine.core)
+    }
   }
 
   /** The flag that lets equal pages of files lie in one frame. */
@@ -291,38 +302,61 @@ export class Inodes {
     )
   }
 
-  /** Makes the content of a node whose header and fingerprint are known. */
-  #makeContent(node: Node, flags: number, metadata: Content, packed: Content | undefined): Content {
+  /** Makes the content of a node whose header and fingerprint are known, and proved by `proof` where that is asked. */
+  #makeContent(
+    node: Node,
+    flags: number,
+    metadata: Content,
+    packed: Content | undefined,
+    proof?: Proof,
+  ): Content {
+    const { engine } = this.#env
+    const content = this.#newContent(node, this.#openSpace(node), metadata, packed)
+    content.description.flags |= flags
+    node.content = content
+    if (node.fingerprint) {
+      content.description.reader = engine.core.nextMount()
+      content.proof = proof
+      engine.addMember(content)
+    }
+    return content
+  }
+
+  #newContent(node: Node, space: number, metadata: Content, packed: Content | undefined): Content {
+    const { superblock, devices, mount } = this.#env
     const { inode } = node
-    const { engine, superblock, devices, mount } = this.#env
     const description = describe(inode, node.header, superblock)
-    description.flags |= flags
     description.mount = mount
-    description.space = this.#openSpace(node)
-    if (node.fingerprint) description.reader = engine.core.nextMount()
-    node.content = new Content(description, { devices, nid: nidToBigInt(inode.nid), metadata, packed })
-    if (node.fingerprint) engine.addMember(node.content)
-    return node.content
+    description.space = space
+    return new Content(description, { devices, nid: nidToBigInt(inode.nid), metadata, packed })
   }
 
   /** The shared address space of a file with a fingerprint, else one of its own. */
   #openSpace(node: Node): number {
-    const { engine, mount, domain, domainSpace } = this.#env
-    const { inode } = node
-    const asking = { size: inode.size, mount, domain: domainSpace }
+    const { engine, mount, domain, domainSpace, verifier } = this.#env
     if (node.fingerprint) {
       const key = new Uint8Array(4 + domain.length + node.fingerprint.length)
       new DataView(key.buffer).setUint32(0, domain.length, true)
       key.set(domain, 4)
       key.set(node.fingerprint, 4 + domain.length)
-      const shared = engine.openSpace({ ...asking, tag: core.TAG_FINGERPRINT, owner: 0, key })
+      // Files that were verified never share with files that were only believed.
+      const tag = verifier ? core.TAG_VERIFIED : core.TAG_FINGERPRINT
+      const { size } = node.inode
+      const shared = engine.openSpace({ tag, owner: 0, key, size, mount, domain: domainSpace })
       if (shared > 0) return shared
       if (shared === -SIZE_DIFFERS) engine.counters.sizeConflicts++
       node.fingerprint = undefined
     }
-    this.#key[0] = inode.nid
-    const own = engine.openSpace({ ...asking, tag: core.TAG_INODE, owner: mount, key: this.#keyBytes })
-    if (own <= 0) throw failure(-own, { nid: nidToBigInt(inode.nid) }, 0)
+    return this.#openOwnSpace(node.inode)
+  }
+
+  /** An address space that belongs to one file of this image alone. */
+  #openOwnSpace({ nid, size }: Inode): number {
+    const { engine, mount, domainSpace } = this.#env
+    this.#key[0] = nid
+    const key = this.#keyBytes
+    const own = engine.openSpace({ tag: core.TAG_INODE, owner: mount, key, size, mount, domain: domainSpace })
+    if (own <= 0) throw failure(-own, { nid: nidToBigInt(nid) }, 0)
     return own
   }
 
@@ -343,79 +377,4 @@ function lengthOfInode(metadata: Content, position: number, nid: Nid): number {
 
 function newNode(inode: Inode): Node {
   return { inode, content: undefined, header: undefined, fingerprint: undefined, users: 0, isKept: false }
-}
-
-/** Whether the inode has a map header. */
-function isCompressed({ layout }: Inode): boolean {
-  return layout === LAYOUT_COMPRESSED_FULL || layout === LAYOUT_COMPRESSED_COMPACT
-}
-
-/** How the core maps a file, by its layout; `header` only of compressed ones. */
-function describe(
-  inode: Inode,
-  header: MapHeader | undefined,
-  superblock: Superblock,
-): core.ContentDescription {
-  const description = new core.ContentDescription()
-  description.size = inode.size
-  description.blockBits = superblock.blockBits
-  if (header) describeCompressed(description, inode, header, superblock)
-  else if (inode.layout === LAYOUT_CHUNK_BASED) describeChunks(description, inode, superblock)
-  else describeFlat(description, inode, superblock)
-  return description
-}
-
-function describeFlat(d: core.ContentDescription, inode: Inode, superblock: Superblock): void {
-  d.layout = core.LAYOUT_FLAT
-  // What lies beyond 2^53 lies beyond every source, and adding to it must not wrap in the core.
-  d.start = Math.min((inode.startBlock ?? 0) * superblock.blockSize, Number.MAX_SAFE_INTEGER)
-  d.tail = inode.bodyEnd
-  if (inode.startBlock === undefined) d.flags |= core.CONTENT_HOLE
-  if (inode.layout === LAYOUT_FLAT_INLINE) d.flags |= core.CONTENT_INLINE_TAIL
-}
-
-function describeChunks(d: core.ContentDescription, inode: Inode, superblock: Superblock): void {
-  const chunk = parseChunkFormat(inode, superblock)
-  d.layout = core.LAYOUT_CHUNK
-  d.clusterBits = chunk.chunkBits
-  d.index = chunk.tablePosition
-  d.deviceMask = deviceIdMask(superblock.extraDevices)
-  if (chunk.hasIndexes) d.flags |= core.CONTENT_CHUNK_INDEXES
-  if (chunk.is48Bit) d.flags |= core.CONTENT_CHUNK_48BIT
-}
-
-/** Format section 9. */
-function describeCompressed(
-  d: core.ContentDescription,
-  inode: Inode,
-  header: MapHeader,
-  superblock: Superblock,
-): void {
-  d.fragment = header.fragmentOffset
-  if (header.isWholeFragment) {
-    d.layout = core.LAYOUT_FRAGMENT
-    return
-  }
-  if (header.isCompact2Byte && header.lclusterBits > MAX_NARROW_LCLUSTER_BITS) {
-    throw corrupted("compact indexes of 2 bytes with lclusters above 4 KiB", { nid: nidToBigInt(inode.nid) })
-  }
-  const position = mapHeaderPosition(inode)
-  d.clusterBits = header.lclusterBits
-  d.advise = header.advise
-  d.algorithms = header.algorithmHead1 | (header.algorithmHead2 << 4)
-  d.available = superblock.algorithms
-  d.inlineSize = header.inlineDataSize
-  if (superblock.isZeroPadded) d.flags |= core.CONTENT_ZERO_PADDED
-  if (header.isEncodedExtents) {
-    d.layout = core.LAYOUT_EXTENTS
-    d.recordSize = header.extentRecordSize
-    d.index = roundUp(position + MAP_HEADER_SIZE, d.recordSize)
-    d.extentCount = header.extentCount
-  } else if (inode.layout === LAYOUT_COMPRESSED_COMPACT) {
-    d.layout = core.LAYOUT_COMPACT
-    d.index = position + COMPACT_INDEX_GAP
-  } else {
-    d.layout = core.LAYOUT_FULL
-    d.index = position + FULL_INDEX_GAP
-  }
 }

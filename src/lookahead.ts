@@ -26,7 +26,7 @@ const MAX_DIRECTORY_SIZE = 1 << 20
 
 /** Whether anything is gained by bringing in metadata together. */
 export function isLookaheadWorthwhile({ image }: Filesystem): boolean {
-  return image.devices.primary.granularity !== undefined
+  return image.devices.primary.isRemote === true
 }
 
 /** A directory that will be listed. */

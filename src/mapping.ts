@@ -9,8 +9,28 @@ import type { ReadAhead } from "./fill.js"
 const GROUP_BITS = 9
 const GROUP_MASK = (1 << GROUP_BITS) - 1
 
-/** Gives back what views hold that were collected without having been disposed of. */
-const leaks = /* @__PURE__ */ new FinalizationRegistry<Mapping>((mapping) => mapping.leak())
+/** Gives back what views hold that were collected without having been disposed of, on hosts that tell (workerd may not). */
+const leaks =
+  typeof FinalizationRegistry === "undefined"
+    ? undefined
+    : new FinalizationRegistry<Mapping>((mapping) => mapping.leak())
+
+/**
+ * Views made in this turn of the event loop, and their mappings. Nothing is told to be collected before it ends, and by
+ * then most views have been disposed of: only those that are left are worth being registered, which takes a while.
+ */
+const newViews: object[] = []
+const newMappings: Mapping[] = []
+/** Whether {@link registerViews} will be called when this turn ends. */
+let endsTurn = false
+
+/** Registers the views that have outlived the turn that made them. */
+function registerViews(): void {
+  endsTurn = false
+  for (const [i, mapping] of newMappings.entries()) mapping.register(newViews[i] as object)
+  newViews.length = 0
+  newMappings.length = 0
+}
 
 /**
  * What a view holds: its place in the file, and the pages that it has pinned. Apart from the view itself, so that
@@ -35,6 +55,8 @@ export class Mapping implements Holder {
   #lastGroup: Uint32Array | undefined
   #lastGroupNumber = -1
   #isLive = true
+  /** Its place among the new ones; -1: it is registered. */
+  #newAt = -1
 
   constructor(
     what: Pick<
@@ -70,7 +92,32 @@ export class Mapping implements Holder {
 
   /** Sees to it that this is released when its view has been collected. */
   watch(view: object): void {
-    leaks.register(view, this, this)
+    if (!endsTurn) queueMicrotask(registerViews)
+    endsTurn = true
+    this.#newAt = newViews.length
+    newViews.push(view)
+    newMappings.push(this)
+  }
+
+  /** Waits from now on for the view to be collected. */
+  register(view: object): void {
+    this.#newAt = -1
+    leaks?.register(view, this, this)
+  }
+
+  #unwatch(): void {
+    const at = this.#newAt
+    if (at < 0) {
+      leaks?.unregister(this)
+      return
+    }
+    // The last one takes its place.
+    const view = newViews.pop() as object
+    const mapping = newMappings.pop() as Mapping
+    if (mapping === this) return
+    newViews[at] = view
+    newMappings[at] = mapping
+    mapping.#newAt = at
   }
 
   /** Address of a page that is or now becomes pinned, with up to `count` that lie behind it; 0: not in the pool. */
@@ -95,7 +142,7 @@ export class Mapping implements Holder {
   release(): void {
     if (!this.#isLive) return
     this.#isLive = false
-    leaks.unregister(this)
+    this.#unwatch()
     if (this.#groups) for (const group of this.#groups.values()) this.#unpinGroup(group)
     else if (this.#lastGroup) this.#unpinGroup(this.#lastGroup)
     this.#groups = undefined

@@ -5,6 +5,8 @@ import { PAGE_BITS } from "./core.js"
 const KEPT_WINDOWS = 8
 /** Windows that may come to nothing before only what is asked for is read. */
 const FREE_WINDOWS = 3
+/** Bytes that cost about as much as one more request, if the source does not say. */
+const DEFAULT_GRANULARITY = 64 << 10
 /** Largest window, in pages. */
 const LIMIT = 256
 
@@ -28,7 +30,7 @@ export class MetadataWindow {
   readonly #windows: Window[] = []
 
   /** `granularity`: bytes that cost about as much as one more request. */
-  constructor(granularity: number) {
+  constructor(granularity = DEFAULT_GRANULARITY) {
     this.unit = Math.max(1, granularity >>> PAGE_BITS)
     this.#allowance = FREE_WINDOWS * this.unit
   }

@@ -26,6 +26,7 @@ import {
   verifyChecksum,
 } from "./format/superblock.js"
 import type { Source } from "./source/source.js"
+import { Verifier } from "./verify.js"
 import type { Xxh32 } from "./xattrs.js"
 
 /** Options of mounting. */
@@ -41,6 +42,13 @@ export interface MountOptions {
    * files carry fingerprints or not. The source must be that image's, with all its devices.
    */
   image?: ImageHandle
+  /**
+   * Whether fingerprints are believed. "image" (default): they are, so mount only images that you trust into the
+   * same domain. "verify": a file is read and hashed when it is opened, and shares its pages only if its content is
+   * what its fingerprint claims (`sha256:` and 32 bytes; others do not share), and only with files that were verified
+   * too. What does not match is told by the pool's `stats`.
+   */
+  trust?: "image" | "verify"
   /** Ignore a wrong checksum of the superblock: old tools wrote wrong ones for blocks of 512 and 1024 bytes. */
   ignoreChecksum?: boolean
 }
@@ -68,6 +76,8 @@ export function* mountImage(
   const domain = encodeName(options.domain ?? "")
   if (domain.length > MAX_DOMAIN)
     throw new ErofsError("EINVAL", `domain of ${domain.length} bytes is too long`)
+  const trust = options.trust ?? "image"
+  if (trust !== "image" && trust !== "verify") throw new ErofsError("EINVAL", `unknown trust '${trust}'`)
   const mount = options.image?.mount ?? engine.core.nextMount()
   const domainSpace = openDomain(engine, mount, domain)
   const probe = openDevice(engine, mount, new Devices(source, [], (bytes) => engine.countFetch(bytes)))
@@ -86,6 +96,7 @@ export function* mountImage(
       mount,
       domain,
       domainSpace,
+      verifier: trust === "verify" ? new Verifier(engine, source.name ?? "") : undefined,
       device: probe,
       xxh32,
       fingerprintName: options.fingerprint === undefined ? undefined : encodeName(options.fingerprint),

@@ -71,25 +71,32 @@ export class Operations {
       return (yield* this.#filesystem.paths.find(target, follow)).node
     }
     const { inodes } = this.#filesystem
-    const known = target instanceof WalkEntry ? target.nodeIn(this.#filesystem) : undefined
+    const known = this.#known(target)
     if (known) return known
     const nid = nidFromBigInt(target.nid)
     return inodes.resident(nid) ?? (yield* inodes.get(nid))
   }
 
-  /** Opens a regular file that a walk has found, if no byte has to be fetched for that. Else {@link open} can tell why. */
-  openResident(entry: WalkEntry): OpenFile | undefined {
+  /** Opens a regular file, if no byte has to be fetched for that. Else {@link open} can tell why. */
+  openResident(target: { readonly nid: bigint; readonly path?: string }): OpenFile | undefined {
     const filesystem = this.#filesystem
-    const found = filesystem.isOpen ? entry.nodeIn(filesystem) : undefined
-    if (!found || !isRegular(found.inode.mode)) return undefined
+    if (!filesystem.isOpen) return undefined
     const { inodes } = filesystem
-    const node = inodes.hold(found)
+    let node: Node | undefined
     try {
+      const found = this.#known(target) ?? inodes.resident(nidFromBigInt(target.nid))
+      if (!found || !isRegular(found.inode.mode)) return undefined
+      node = inodes.hold(found)
       const content = inodes.residentContent(node)
-      if (content) return new OpenFile(filesystem, node, content, entry.path)
+      if (content) return new OpenFile(filesystem, node, content, targetText(target))
     } catch {}
-    inodes.unhold(node)
+    if (node) inodes.unhold(node)
     return undefined
+  }
+
+  /** The inode of an entry that a walk of this image has found. */
+  #known(target: object): Node | undefined {
+    return target instanceof WalkEntry ? target.nodeIn(this.#filesystem) : undefined
   }
 
   /** Opens a regular file. */
@@ -101,6 +108,7 @@ export class Operations {
     const node = inodes.hold(found)
     try {
       const content = node.content ?? (yield* inodes.contentOf(node))
+      this.#filesystem.image.verifier?.name(node.inode.nid, targetText(target))
       return new OpenFile(this.#filesystem, node, content, targetText(target))
     } catch (error) {
       inodes.unhold(node)
@@ -115,7 +123,9 @@ export class Operations {
     const node = yield* this.#find(target, true)
     requireRegular(node)
     const { engine, inodes } = this.#filesystem
+    const { verifier } = this.#filesystem.image
     const bytes = yield* inodes.withContent(node, function* (content) {
+      verifier?.name(node.inode.nid, targetText(target))
       const whole = newBytes(content.size)
       if (isDirect) {
         yield* copyDirect(engine, content, whole, 0, content.size)

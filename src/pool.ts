@@ -2,10 +2,10 @@
 import xxhash from "xxhash-wasm"
 import { Core, PAGE_SIZE } from "./core.js"
 import { driveAsync, driveSync } from "./drive.js"
-import { Engine, type Leak, type Sharing } from "./engine.js"
+import { Engine, type Forgery, type Leak, type Sharing } from "./engine.js"
 import { ErofsError, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
-import { letExit, type PoolHandle, whenClosed } from "./handle.js"
+import { enter, type PoolHandle, whenClosed } from "./handle.js"
 import { Image } from "./image.js"
 import { type MountOptions, mountImage } from "./mount.js"
 import { type Abortable, checkOptions } from "./options.js"
@@ -83,6 +83,9 @@ export interface PoolStats {
   repairs: number
   /** Files that carry a fingerprint already known with another size, and so do not share. */
   sizeConflicts: number
+  /** Files whose content is not what their fingerprint claims, of images mounted with `trust: "verify"`; the first of them. */
+  filesForged: number
+  forgeries: readonly Forgery[]
   /** Views that were collected without having been disposed of. */
   viewsLeaked: number
 }
@@ -105,17 +108,17 @@ const SHARINGS: readonly string[] = ["fingerprint", "content"]
  */
 export class PagePool {
   readonly #engine: Engine
-  /** The other end of the port of the handle that this worker came by; undefined where the pool was made. */
-  readonly #port: MessagePort | undefined
+  /** Says that this worker leaves the pool that it was let into; undefined where the pool was made. */
+  readonly #leave: (() => void) | undefined
   /** Ports to the workers that the pool was shared with, by their places. */
   readonly #others = new Map<number, MessagePort>()
   readonly #xxh32: Xxh32
   readonly #images = new Map<Image, Filesystem>()
 
-  private constructor(engine: Engine, xxh32: Xxh32, port?: MessagePort) {
+  private constructor(engine: Engine, xxh32: Xxh32, leave?: () => void) {
     this.#engine = engine
     this.#xxh32 = xxh32
-    this.#port = port
+    this.#leave = leave
   }
 
   /** Makes a pool. Throws ENOMEM if its memory cannot be had, EINVAL for sizes that make no sense. */
@@ -136,7 +139,7 @@ export class PagePool {
     const frames = Math.floor(maxBytes / PAGE_SIZE)
     const sizes = { frames, spaces: frames + EXTRA_SPACES, workers }
     const core = await Core.create(shared ? "shared" : "plain", sizes)
-    const xxh32 = await loadXxh32()
+    const xxh32 = await loadXxh32(core)
     core.resize(Math.floor(bytes / PAGE_SIZE))
     const engine = new Engine(core, sharing)
     engine.onLeak = options.onLeak ?? warnOfLeak
@@ -148,17 +151,14 @@ export class PagePool {
    * itself; what they share lies in memory once.
    */
   static async attach(handle: PoolHandle): Promise<PagePool> {
-    const [core, xxh32] = await Promise.all([
-      Core.join(handle.module, handle.memory, handle.place),
-      loadXxh32(),
-    ])
+    const core = await Core.join(handle.module, handle.memory, handle.place)
+    const xxh32 = await loadXxh32(core)
     const engine = new Engine(core, new Set(handle.sharing))
     engine.hasOthers = true
     // As long as anything of the pool is in use here: the port's end would tell that this worker has gone.
     engine.anchor = handle.port
     engine.onLeak = warnOfLeak
-    letExit(handle.port)
-    return new PagePool(engine, xxh32, handle.port)
+    return new PagePool(engine, xxh32, enter(handle.port))
   }
 
   /**
@@ -171,7 +171,7 @@ export class PagePool {
     const { core, sharing } = this.#engine
     if (!core.isShared)
       throw new ErofsError("ENOTSUP", "a pool in plain memory cannot be shared with workers")
-    if (this.#port) throw new ErofsError("ENOTSUP", "only the worker that made a pool can share it")
+    if (this.#leave) throw new ErofsError("ENOTSUP", "only the worker that made a pool can share it")
     const place = core.takePlace()
     if (place < 0) throw new ErofsError("EBUSY", "every worker place of the pool is taken")
     const { port1, port2 } = new MessageChannel()
@@ -253,7 +253,14 @@ export class PagePool {
   /** What the pool has done and holds. */
   stats(): PoolStats {
     const { spaces, ...core } = this.#engine.core.statistics()
-    return { ...core, addressSpaces: spaces, ...this.#engine.counters, ...this.#engine.traffic }
+    const { counters, traffic, forgeries } = this.#engine
+    return {
+      ...core,
+      addressSpaces: spaces,
+      ...counters,
+      ...traffic,
+      forgeries: forgeries.map((forgery) => ({ ...forgery })),
+    }
   }
 
   /**
@@ -288,7 +295,7 @@ export class PagePool {
    */
   async close(): Promise<void> {
     for (const image of this.images) await image.close()
-    this.#port?.close()
+    this.#leave?.()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -324,13 +331,18 @@ function checkBytes(bytes: number): void {
   throw new ErofsError("EINVAL", `a pool of ${bytes} bytes: at least ${MIN_BYTES} are needed`)
 }
 
-async function loadXxh32(): Promise<Xxh32> {
-  const hashes = await xxhash()
-  return (input, seed) => hashes.h32Raw(input.slice(), seed)
+/** The hash of name filters. Hosts that were given the core since they compile nothing refuse its module, too: the core has it. */
+async function loadXxh32(core: Core): Promise<Xxh32> {
+  try {
+    const hashes = await xxhash()
+    return (input, seed) => hashes.h32Raw(input.slice(), seed)
+  } catch {
+    return (input, seed) => core.xxh32(input, seed)
+  }
 }
 
 function checkMountOptions(options: MountOptions): void {
-  checkOptions(options, ["domain", "devices", "fingerprint", "image", "ignoreChecksum"])
+  checkOptions(options, ["domain", "devices", "fingerprint", "trust", "image", "ignoreChecksum"])
 }
 
 function whereOf(source: Source): { syscall: string; path?: string } {

@@ -20,6 +20,11 @@ export interface Residency {
    * them. -1: free; -2: not for pages (bookkeeping, or set aside in a pool that was made smaller).
    */
   frames: Int32Array
+  /**
+   * Which further pages lie in frames, sharing by content: a frame and a position in `spaces`, one after the other, once
+   * for each such page and in no order. A frame may come several times.
+   */
+  aliases: Int32Array
   spaces: ResidentSpace[]
 }
 
@@ -28,22 +33,26 @@ export function describeResidency(core: Core, images: readonly Image[]): Residen
   const mounts = new Map(images.map((image, position) => [image.share().mount, position]))
   const positions = new Map<number, number>()
   const spaces: ResidentSpace[] = []
-  const described = core.describeFrames()
-  const frames = new Int32Array(described.length)
-  for (const [frame, space] of described.entries()) {
-    if (space === 0 || space === KEPT_FRAME) {
-      frames[frame] = space === 0 ? -1 : -2
-      continue
-    }
+  const positionOf = (space: number): number => {
     let position = positions.get(space)
     if (position === undefined) {
       position = spaces.length
       positions.set(space, position)
       spaces.push(describeOne(core, space, mounts))
     }
-    frames[frame] = position
+    return position
   }
-  return { frames, spaces }
+  const frames = Int32Array.from(core.describeFrames(), (space) => {
+    if (space === 0) return -1
+    return space === KEPT_FRAME ? -2 : positionOf(space)
+  })
+  const aliases: number[] = []
+  const described = core.describeAliases()
+  for (let at = 0; at < described.length; at += 2) {
+    const [frame, space] = described.subarray(at, at + 2) as unknown as [number, number]
+    if (space !== 0) aliases.push(frame, positionOf(space))
+  }
+  return { frames, aliases: Int32Array.from(aliases), spaces }
 }
 
 function describeOne(core: Core, space: number, mounts: ReadonlyMap<number, number>): ResidentSpace {

@@ -25,6 +25,7 @@ export const FAILURES: Readonly<Record<number, readonly [code: ErrorCode, reason
   [NO_FRAME]: ["ENOMEM", "every frame of the pool is pinned or being filled"],
   [NO_SPACE]: ["ENOMEM", "every address space of the pool is in use"],
   [TOO_SMALL]: ["ENOMEM", "the pool is too small for what is read at the same time"],
+  31: ["EIO", "the bytes are not those that were verified"],
   [CLOSED]: ["EIO", "the image was closed"],
   40: ["EUCLEAN", "index, record or inline data outside the metadata"],
   41: ["EUCLEAN", "cluster offset beyond its lcluster"],

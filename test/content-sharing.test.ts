@@ -155,6 +155,32 @@ describe("a pool that shares by content", () => {
     return frames.filter((space) => space >= 0 && spaces[space]?.kind === "file").length
   }
 
+  it("tells of each frame all images whose pages lie there", async () => {
+    const pool = await PagePool.create({ sharing: "content" })
+    const first = pool.mountSync(bufferSource(bytes), { domain: "a" })
+    const second = pool.mountSync(bufferSource(bytes), { domain: "a" })
+    const files = [...first.walkSync("/")].filter((entry) => entry.isFile())
+    const others = countFilePages(pool)
+    for (const { path } of files) first.readFileSync(path)
+    const framesOfFiles = countFilePages(pool) - others
+    const aliasesOfOne = pool.residency().aliases.length
+    for (const { path } of files) second.readFileSync(path)
+    const { frames, aliases, spaces } = pool.residency()
+    expect(aliases.length / 2).toBe(pool.stats().pagesAliased)
+    const users = Array.from(frames, (space) => new Set(spaces[space]?.images))
+    for (let at = 0; at < aliases.length; at += 2) {
+      for (const image of spaces[aliases[at + 1] as number]?.images ?? []) {
+        users[aliases[at] as number]?.add(image)
+      }
+    }
+    // The two are the same, so that every page of a file serves both.
+    expect(users.filter((each) => each.size === 2).length).toBe(framesOfFiles)
+    await second.close()
+    expect(pool.residency().aliases.length).toBe(aliasesOfOne)
+    pool.drop()
+    expect(pool.residency().aliases.length).toBe(0)
+  })
+
   it("holds the files of two copies of an image once, of two domains twice", async () => {
     const once = await residentPages("content", ["a"])
     expect(await residentPages("content", ["a", "a"])).toBe(once)

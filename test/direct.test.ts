@@ -122,7 +122,7 @@ describe("a file read directly", () => {
     const open = image.openSync("/big")
     const into = new Uint8Array(PAGE)
     open.readSync(into)
-    const at = Buffer.from(bytes).indexOf(BIG.subarray(0, 64))
+    const at = Buffer.from(bytes).indexOf(Buffer.from(BIG.subarray(0, 64)))
     bytes[at] = (bytes[at] as number) ^ 0xff
     open.readSync(into)
     expect(into[0]).toBe(BIG[0])

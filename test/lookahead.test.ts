@@ -77,7 +77,7 @@ it("a walk that is given up while it looks ahead leaves nothing behind", async (
     return target.length
   })
   const pool = await PagePool.create({ bytes: 1 << 20 })
-  const image = await pool.mount(Object.assign(source, { granularity: 4096 }))
+  const image = await pool.mount(Object.assign(source, { isRemote: true, granularity: 4096 }))
   source.isStalled = true
   const controller = new AbortController()
   const walk = image.walk("/", { signal: controller.signal })
@@ -102,6 +102,7 @@ it("what cannot be brought in ahead is told when it is needed, and costs no more
   const broken = new Set<number>()
   const source: AsyncSource = {
     size: content.size,
+    isRemote: true,
     granularity: 4096,
     async read(target, offset) {
       if (broken.has(Math.floor(offset / 4096))) throw new Error("no such block")

@@ -7,11 +7,12 @@ import { hashOfFrame, mergePage } from "../pool/content"
 import { FRESH, frameRecord, READY, setFrameState } from "../pool/frames"
 import { lock, unlock } from "../pool/lock"
 import { spaceRecord } from "../pool/spaces"
-import { CONTENT_MERGE, Extent, HASHES_OFFSET, REQUEST_DIRECT, Slot } from "../slot"
+import { CONTENT_MERGE, Extent, HASHES_OFFSET, REQUEST_DIRECT, REQUEST_VERIFY, Slot } from "../slot"
 import { FETCH_FAILED, OK } from "../status"
 import { placeExtent } from "./place"
 import { endOfComplete, extentOf, firstComplete, rangeOf, returnFrame } from "./plan"
 import { clearInRun, runEnd, runFrame } from "./run"
+import { isForged, verifyPages } from "./verify"
 
 /**
  * Decodes and copies what the plan asked for, publishes every page that came out right and gives the
@@ -26,13 +27,15 @@ export function finishFill(slot: Slot): i32 {
     slot.want = goodPages(slot)
     return answer
   }
+  const forged = slot.request & REQUEST_VERIFY ? verifyRun(slot) : OK
+  if (forged && !answer) slot.errorOffset = slot.page << PAGE_BITS
   if (slot.flags & CONTENT_MERGE) hashPages(slot)
   lock(slot.worker)
   publishPages(slot)
   unlock(slot.worker)
   slot.runLength = 0
   announceFill()
-  return answer
+  return answer ? answer : forged
 }
 
 /** Places all extents; answers the status of the first bad one within the page asked for. */
@@ -73,6 +76,13 @@ function failedRange(slot: Slot, extent: Extent): u32 {
   return i
 }
 
+/** Compares the run's complete pages with what was verified, before anybody else can see them. */
+function verifyRun(slot: Slot): i32 {
+  const first = max(firstComplete(slot), slot.runPage)
+  const end = min<u64>(endOfComplete(slot), slot.runPage + slot.runLength)
+  return verifyPages(slot, first, end)
+}
+
 /** Fills the rest of the file's last page with zeros, as far as it is in the run. */
 function clearBehindFile(slot: Slot): void {
   if (!(slot.size & PAGE_MASK)) return
@@ -109,7 +119,7 @@ function publishPages(slot: Slot): void {
     const frame = runFrame(slot, i)
     if (frameRecord(frame).space == slot.space && page >= first && page < end) {
       while (index < slot.extentUsed && endOf(extentOf(slot, index)) <= page << PAGE_BITS) index++
-      if (isGood(slot, index, page)) {
+      if (isGood(slot, index, page) && !(slot.request & REQUEST_VERIFY && isForged(slot, i))) {
         worker.pagesFilled += 1
         if (!merges || !mergePage(frame, load<u32>(hashAddress(slot, i)))) {
           setFrameState(frame, READY | FRESH)

@@ -6,6 +6,7 @@
  *   TAG_DEVICE       owner = mount    bytes = device       the metadata of an image
  *   TAG_FINGERPRINT  owner = 0        bytes = length of domain (u32), domain, fingerprint
  *   TAG_DOMAIN       owner = 0        bytes = domain       no pages; its number names the domain
+ *   TAG_VERIFIED     owner = 0        the same, of files whose content was hashed and found to be what they claim
  *
  * A fingerprint space belongs to files that claim the same content in the same domain; as the key tells
  * where the domain ends, value and domain can never run into each other.
@@ -24,6 +25,7 @@ export const TAG_INODE: u32 = 1
 export const TAG_DEVICE: u32 = 2
 export const TAG_FINGERPRINT: u32 = 3
 export const TAG_DOMAIN: u32 = 4
+export const TAG_VERIFIED: u32 = 5
 
 /**
  * Finds or makes the space with a key and refers to it, as a member for `mount`. Answers its number, or minus a

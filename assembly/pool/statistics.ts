@@ -136,6 +136,24 @@ export function describeFrames(worker: usize, first: u32, count: u32, target: us
 }
 
 /**
+ * Writes for each of the aliases from number `first` on, at most `count`, two words: its frame and the address space of
+ * its page, 0 = not in use. Answers how many were looked at; 0 behind the last.
+ */
+export function describeAliases(worker: usize, first: u32, count: u32, target: usize): u32 {
+  let out = target
+  lock(worker)
+  const end = min(guarded().aliasTop + 1, first + count)
+  for (let number = first; number < end; number++) {
+    const alias = aliasRecord(number)
+    store<u32>(out, alias.frame)
+    store<u32>(out, alias.space, 4)
+    out += 8
+  }
+  unlock(worker)
+  return end > first ? end - first : 0
+}
+
+/**
  * Describes an address space in words at `target`: pages, whether it is a device, mounts that refer to it (at most
  * `limit`). Answers how many words; 0 if there is no such space.
  */

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
+import type { Image } from "../image.js"
+import type { PagePool } from "../pool.js"
 import { type Call, type Command, PROGRESS_OPTION } from "./arguments.js"
+import { Crew, JOBS_OPTION, jobsOf } from "./crew.js"
 import { DONE, FAILED, UsageError } from "./exit.js"
-import { Extraction } from "./extraction.js"
-import { withImage } from "./mounted.js"
+import { Extraction, type FileCrew } from "./extraction.js"
+import { imageFileOf, withImage } from "./mounted.js"
 import { Progress } from "./progress.js"
 
 /** `extract`: a tree of the image as a tree of the system. */
@@ -17,6 +20,7 @@ export const extract: Command = {
     { name: "no-owner", help: "do not keep owners" },
     { name: "xattrs", help: "keep extended attributes, the default; needs the command setfattr" },
     { name: "no-xattrs", help: "do not keep extended attributes" },
+    JOBS_OPTION,
     PROGRESS_OPTION,
   ],
   notes: [
@@ -33,20 +37,28 @@ export const extract: Command = {
       if (args.has(name) && args.has(`no-${name}`)) throw new UsageError(`either --${name} or --no-${name}`)
     }
     const isRoot = process.geteuid?.() === 0
-    await withImage(args, async (image) => {
+    const workers = jobsOf(args) - 1
+    const extractIt = async (image: Image, pool: PagePool): Promise<void> => {
       const progress = new Progress(args, io.stderr, image.superblock.inodes)
       const extraction = new Extraction(image, args.words[1] as string, report, progress, {
         overwrites: args.has("overwrite"),
         keepsOwners: args.has("owner") || (isRoot && !args.has("no-owner")),
         keepsXattrs: !args.has("no-xattrs"),
       })
+      await using crew: FileCrew = new Crew(
+        new URL("./extract-worker.js", import.meta.url),
+        workers,
+        { image, pool, file: imageFileOf(args) },
+        extraction.settings,
+      )
       try {
-        extraction.run(args.text("path") ?? "/")
+        await extraction.run(args.text("path") ?? "/", workers > 0 ? crew : undefined)
       } finally {
         progress.end()
       }
       extraction.summarize()
-    })
+    }
+    await withImage(args, extractIt, { workers })
     return report.errors > 0 ? FAILED : DONE
   },
 }

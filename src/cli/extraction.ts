@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: MIT
 /** One extraction: the entries of a walk become entries of a directory of the system. */
-import { linkSync, mkdirSync, openSync, symlinkSync } from "node:fs"
+import { linkSync, mkdirSync, symlinkSync } from "node:fs"
 import { ErofsError } from "../errors.js"
 import type { Image } from "../image.js"
 import type { BigIntStats } from "../stats.js"
 import type { WalkEntry } from "../walk.js"
-import { codeOf } from "./exit.js"
+import { type Crew, countsOf, isStopped, roundOf } from "./crew.js"
 import { type InodeType, permissionsOf, typeOf } from "./facts.js"
+import {
+  type FileJob,
+  FileMaker,
+  type FileResult,
+  type FileSettings,
+  isHopeless,
+  madeModeOf,
+} from "./file-maker.js"
 import { Losses } from "./losses.js"
 import { Metadata } from "./metadata.js"
 import { makeNode } from "./mknod.js"
 import type { Progress } from "./progress.js"
 import type { Reporter } from "./report.js"
 import { XattrWriter } from "./setfattr.js"
-import { CREATE, systemPath, type TargetDirectory, TargetTree, writeFile } from "./target.js"
+import { systemPath, type TargetDirectory, TargetTree } from "./target.js"
+import { unpackError } from "./transport.js"
 
 /** What an extraction keeps and may replace. */
 export interface ExtractionOptions {
@@ -22,10 +31,11 @@ export interface ExtractionOptions {
   keepsXattrs: boolean
 }
 
-/** Bytes copied at a time. */
-const PIECE = 1 << 20
-/** Errors after which everything else would fail too. */
-const HOPELESS = ["ENOSPC", "EDQUOT", "EROFS"]
+/** Threads that make files. */
+export type FileCrew = Crew<FileSettings, FileJob[], FileResult>
+
+/** Files that are made together: what is known of them is kept until they are there. */
+const ROUND_FILES = 16384
 /** Whoever may write to a directory could put links into it: such modes are only set once it is complete. */
 const OTHERS_WRITE = 0o022
 const OWNER_ALL = 0o700
@@ -47,9 +57,14 @@ export class Extraction {
   readonly #unfinished: { path: string; stats: BigIntStats; isPlain: boolean; mode: number }[] = []
   /** Files whose mode is still to be set, as their attributes could not be set with it. */
   readonly #locked: { path: string; mode: number }[] = []
-  /** Where inodes that may have further names are. */
+  /** Where inodes that may have further names are, or will be at the end of the round. */
   readonly #first = new Map<bigint, string>()
-  readonly #buffer = new Uint8Array(PIECE)
+  readonly #settings: FileSettings
+  readonly #files: FileMaker
+  /** Files that are to be made at the end of the round, their sizes, and further names of them. */
+  #jobs: FileJob[] = []
+  #sizes: number[] = []
+  #links: { entry: WalkEntry; path: string; parent: TargetDirectory }[] = []
   /** Entries whose directory is not there. */
   #skipped = 0
 
@@ -68,13 +83,20 @@ export class Extraction {
     this.#metadata = new Metadata(this.#losses, keepsOwners)
     this.#xattrs = new XattrWriter(this.#losses)
     this.#tree = new TargetTree(target, overwrites)
+    this.#settings = { root: this.#tree.path, overwrites, keepsOwners }
+    this.#files = new FileMaker(image, this.#settings)
+  }
+
+  /** What threads that help need to know. */
+  get settings(): FileSettings {
+    return this.#settings
   }
 
   /**
    * Extracts what a path of the image names: what is in it, if it is a directory. Entries that fail are reported and
    * do not end it. Throws if there is nothing at the path or the target cannot be used.
    */
-  run(from: string): void {
+  async run(from: string, crew?: FileCrew): Promise<void> {
     const onError = (error: unknown, path: string): void => this.#report.error(error, path)
     const walk = this.#image.walkSync(from, { onError })
     const start = walk.next().value as WalkEntry
@@ -85,10 +107,10 @@ export class Extraction {
       if (start.isDirectory()) {
         this.#directories.set(start.path, root)
         if (isMade) this.#addUnfinished(start, root, OWNER_ALL)
-        this.#extractAll(walk, start.path)
+        await this.#extractAll(walk, start.path, crew)
       } else {
         this.#directories.set(start.parentPath, root)
-        this.#extract(start, start.parentPath)
+        await this.#extractAll([start], start.parentPath, crew)
       }
       this.#finish()
     } finally {
@@ -104,8 +126,13 @@ export class Extraction {
     this.#losses.summarize()
   }
 
-  #extractAll(walk: Iterable<WalkEntry>, start: string): void {
-    for (const entry of walk) if (!this.#extract(entry, start)) return
+  /** Extracts entries in rounds: all but regular files at once, those at the end of a round, by all threads. */
+  async #extractAll(walk: Iterable<WalkEntry>, start: string, crew: FileCrew | undefined): Promise<void> {
+    for (const entry of walk) {
+      if (!this.#extract(entry, start)) return
+      if (this.#jobs.length >= ROUND_FILES && !(await this.#endRound(crew))) return
+    }
+    await this.#endRound(crew)
   }
 
   /** Extracts one entry. Answers false if it makes no sense to go on. */
@@ -120,15 +147,18 @@ export class Extraction {
       this.#make(entry, path, parent)
     } catch (error) {
       this.#report.error(error, entry.path)
-      if (HOPELESS.includes(codeOf(error) ?? "")) return false
+      if (isHopeless(error)) return false
     }
-    this.#progress.entry()
     return true
   }
 
   #make(entry: WalkEntry, path: string, parent: TargetDirectory): void {
-    const { stats } = entry
-    const type = typeOf(stats)
+    const type = typeOf(entry)
+    if (type === "file") {
+      this.#addFile(entry, path, parent)
+      return
+    }
+    this.#progress.entry()
     if (type === "dir") {
       this.#makeDirectory(entry, path, parent)
       return
@@ -142,8 +172,87 @@ export class Extraction {
       this.#losses.add("socket", `'${entry.path}' is a socket and was left out`)
       return
     }
-    this.#makeOther(type, entry, stats, path, parent)
+    this.#makeOther(type, entry, path, parent)
     this.#first.set(entry.nid, path)
+  }
+
+  /** Queues a file, or a further name of one. */
+  #addFile(entry: WalkEntry, path: string, parent: TargetDirectory): void {
+    if (this.#first.has(entry.nid)) {
+      this.#links.push({ entry, path, parent })
+      return
+    }
+    this.#tree.claim(path)
+    this.#first.set(entry.nid, path)
+    const mayHaveXattrs = this.#keepsXattrs && entry.node.inode.xattrSize > 0
+    const hasXattrs = mayHaveXattrs && this.#image.listxattrSync(entry).length > 0
+    this.#jobs.push({
+      nid: entry.nid,
+      source: entry.path,
+      target: path,
+      isPlain: parent.isPlain,
+      hasXattrs,
+    })
+    this.#sizes.push(entry.node.inode.size)
+  }
+
+  /** Makes the files of the round, then what waited for them. Answers false if it makes no sense to go on. */
+  async #endRound(crew: FileCrew | undefined): Promise<boolean> {
+    const mayGoOn = await this.#makeFiles(crew)
+    const links = this.#links
+    this.#links = []
+    for (const { entry, path, parent } of mayGoOn ? links : []) {
+      const first = this.#first.get(entry.nid)
+      try {
+        if (first === undefined) this.#addFile(entry, path, parent)
+        else this.#linkFile(first, path)
+      } catch (error) {
+        this.#report.error(error, entry.path)
+      }
+    }
+    // Names whose first one could not be made.
+    return this.#jobs.length === 0 || !mayGoOn ? mayGoOn : await this.#endRound(crew)
+  }
+
+  async #makeFiles(crew: FileCrew | undefined): Promise<boolean> {
+    const [jobs, round] = [this.#jobs, roundOf(this.#jobs, this.#sizes)]
+    this.#jobs = []
+    this.#sizes = []
+    if (jobs.length === 0) return true
+    const show = (): void => this.#progress.round(countsOf(round.counters))
+    const work = (): FileResult => this.#files.work(round, show)
+    const isShared = crew !== undefined && jobs.length > 1
+    const results = isShared ? await crew.share(round, work, show) : [work()]
+    const { entries } = countsOf(round.counters)
+    this.#progress.endRound({ entries, bytes: results.reduce((sum, { bytes }) => sum + bytes, 0) })
+    const failed = new Set<number>()
+    for (const { job, error } of results.flatMap(({ failures }) => failures)) {
+      const { nid, source } = jobs[job] as FileJob
+      failed.add(job)
+      this.#first.delete(nid)
+      this.#report.error(unpackError(error), source)
+    }
+    for (const { loss, reason } of results.flatMap(({ losses }) => losses)) this.#losses.add(loss, reason)
+    if (isStopped(round.counters)) return false
+    for (const [number, job] of jobs.entries())
+      if (job.hasXattrs && !failed.has(number)) this.#finishFile(job)
+    return true
+  }
+
+  /** What a file with extended attributes is given once it is there. */
+  #finishFile({ nid, source, target }: FileJob): void {
+    try {
+      const mode = permissionsOf(this.#image.lstatSync({ nid }, { bigint: true }))
+      if (madeModeOf(mode, true, this.#metadata.isRoot) !== mode) this.#locked.push({ path: target, mode })
+      this.#addXattrs({ nid, path: source }, target)
+    } catch (error) {
+      this.#report.error(error, source)
+    }
+  }
+
+  #linkFile(first: string, path: string): void {
+    this.#progress.entry()
+    this.#tree.create(path, (at) => linkSync(systemPath(first), at))
   }
 
   #makeDirectory(entry: WalkEntry, path: string, parent: TargetDirectory): void {
@@ -158,20 +267,17 @@ export class Extraction {
 
   #addUnfinished(entry: WalkEntry, { isPlain }: TargetDirectory, mode: number, path = this.#tree.path): void {
     this.#unfinished.push({ path, stats: entry.stats, isPlain, mode })
-    this.#addXattrs(entry, path)
+    if (entry.node.inode.xattrSize > 0) this.#addXattrs(entry, path)
   }
 
   #makeOther(
-    type: Exclude<InodeType, "dir" | "socket">,
+    type: Exclude<InodeType, "dir" | "file" | "socket">,
     entry: WalkEntry,
-    stats: BigIntStats,
     path: string,
     parent: TargetDirectory,
   ): void {
+    const { stats } = entry
     switch (type) {
-      case "file":
-        this.#makeFile(entry, stats, path, parent)
-        return
       case "symlink": {
         const target = systemPath(this.#image.readlinkSync(entry))
         this.#tree.create(path, (at) => symlinkSync(target, at))
@@ -185,29 +291,7 @@ export class Extraction {
     this.#addXattrs(entry, path)
   }
 
-  #makeFile(entry: WalkEntry, stats: BigIntStats, path: string, parent: TargetDirectory): void {
-    using file = this.#image.openSync(entry)
-    const mode = permissionsOf(stats)
-    const hasXattrs = this.#keepsXattrs && this.#image.listxattrSync(entry).length > 0
-    // Only a writer may set attributes of the namespace "user".
-    const isLocked = hasXattrs && !this.#metadata.isRoot && (mode & 0o200) === 0
-    const madeMode = isLocked ? mode | 0o200 : mode
-    const fd = this.#tree.create(path, (at) => openSync(at, CREATE, madeMode & 0o777))
-    writeFile(
-      fd,
-      path,
-      file,
-      this.#buffer,
-      (count) => this.#progress.bytes(count),
-      () => {
-        this.#metadata.setFile(fd, path, stats, parent, madeMode)
-      },
-    )
-    if (isLocked) this.#locked.push({ path, mode })
-    if (hasXattrs) this.#addXattrs(entry, path)
-  }
-
-  #addXattrs(entry: WalkEntry, path: string): void {
+  #addXattrs(entry: { readonly nid: bigint; readonly path: string }, path: string): void {
     if (!this.#keepsXattrs) return
     const names = this.#image.listxattrSync(entry)
     if (names.length === 0) return

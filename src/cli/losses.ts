@@ -13,8 +13,13 @@ const TEXTS: Record<Loss, string> = {
   socket: "sockets were left out",
 }
 
+/** Whoever notes what could not be kept. */
+export interface LossNotes {
+  add(loss: Loss, reason: string): void
+}
+
 /** Counts what could not be kept, and says so at the end; each at once if the user wants to know. */
-export class Losses {
+export class Losses implements LossNotes {
   readonly #counts = new Map<Loss, number>()
   readonly #report: Reporter
 

@@ -4,7 +4,7 @@ import { chmodSync, fchmodSync, fchownSync, futimesSync, lchownSync, lutimesSync
 import type { BigIntStats } from "../stats.js"
 import { reasonOf } from "./exit.js"
 import { permissionsOf } from "./facts.js"
-import type { Loss, Losses } from "./losses.js"
+import type { Loss, LossNotes } from "./losses.js"
 import { systemPath, type TargetDirectory } from "./target.js"
 
 const SET_ID_BITS = 0o6000
@@ -16,12 +16,12 @@ const MICROSECONDS = 1e6
 export class Metadata {
   /** Whether the user is root. */
   readonly isRoot: boolean
-  readonly #losses: Losses
+  readonly #losses: LossNotes
   readonly #keepsOwners: boolean
   readonly #uid: number
   readonly #gid: number
 
-  constructor(losses: Losses, keepsOwners: boolean) {
+  constructor(losses: LossNotes, keepsOwners: boolean) {
     this.#losses = losses
     this.#keepsOwners = keepsOwners
     this.#uid = process.geteuid?.() ?? 0
@@ -36,7 +36,8 @@ export class Metadata {
     if (!parent.isPlain || (mode & SPECIAL_BITS) !== 0) {
       this.#try("mode", path, () => fchmodSync(fd, mode))
     }
-    this.#try("time", path, () => futimesSync(fd, timeOf(stats), timeOf(stats)))
+    const time = timeOf(stats)
+    this.#try("time", path, () => futimesSync(fd, time, time))
   }
 
   /** A symlink, which has no mode of its own. */

@@ -4,11 +4,11 @@ import { ErofsError, isErofsError } from "../errors.js"
 import type { Image, Target } from "../image.js"
 import type { MountOptions } from "../mount.js"
 import { PagePool } from "../pool.js"
-import { openFileSync } from "../source/file.js"
 import { offsetSource } from "../source/offset.js"
 import type { Source } from "../source/source.js"
 import type { Arguments } from "./arguments.js"
 import { UsageError } from "./exit.js"
+import { type Access, accessOf, openSource } from "./sources.js"
 
 /** How to open the image. */
 export interface OpenOptions {
@@ -19,19 +19,22 @@ export interface OpenOptions {
   sharesFingerprints?: boolean
   /** Attribute that holds fingerprints, where the superblock names none. */
   fingerprint?: string
+  /** Threads besides this one that will come into the pool; default none. */
+  workers?: number
 }
 
 /** Opens the image that the command line names, uses it and closes it. */
 export async function withImage<T>(
   args: Arguments,
-  use: (image: Image) => Promise<T>,
-  { sharesFingerprints = false, fingerprint }: OpenOptions = {},
+  use: (image: Image, pool: PagePool) => Promise<T>,
+  { sharesFingerprints = false, fingerprint, workers = 0 }: OpenOptions = {},
 ): Promise<T> {
-  // Plain memory: there are no workers, and copies out of it are faster.
-  const pool = await PagePool.create({ shared: false, sharing: sharesFingerprints ? "fingerprint" : "none" })
+  // Without workers plain memory: copies out of it are faster.
+  const room = workers > 0 ? { workers: workers + 1 } : { shared: false }
+  const pool = await PagePool.create({ ...room, sharing: sharesFingerprints ? "fingerprint" : "none" })
   const image = await openImage(args, pool, fingerprint)
   try {
-    return await use(image)
+    return await use(image, pool)
   } finally {
     await image.close()
   }
@@ -45,27 +48,34 @@ export interface ImageFile {
   /** Byte of the file at which the image begins. */
   offset: number
   ignoresChecksum: boolean
+  /** How it is asked for where it is no file. */
+  access: Access
 }
 
 async function openImage(args: Arguments, pool: PagePool, fingerprint: string | undefined): Promise<Image> {
-  const file = {
+  return await mountFile(pool, imageFileOf(args), fingerprint === undefined ? {} : { fingerprint })
+}
+
+/** The image that the command line names. */
+export function imageFileOf(args: Arguments): ImageFile {
+  return {
     path: args.words[0] as string,
     devices: args.texts("device"),
     offset: args.bytes("offset") ?? 0,
     ignoresChecksum: args.has("ignore-checksum"),
+    access: accessOf(args),
   }
-  return await mountFile(pool, file, fingerprint === undefined ? {} : { fingerprint })
 }
 
 /** Mounts an image into a pool. Errors say what to do where that is known. */
 export async function mountFile(
   pool: PagePool,
-  { path, devices, offset, ignoresChecksum }: ImageFile,
+  { path, devices, offset, ignoresChecksum, access }: ImageFile,
   options: MountOptions = {},
 ): Promise<Image> {
   const sources: Source[] = []
   try {
-    for (const file of [path, ...devices]) sources.push(openFileSync(file))
+    for (const file of [path, ...devices]) sources.push(await openSource(file, access))
     const [primary, ...further] = sources as [Source, ...Source[]]
     if (offset > primary.size) {
       const reason = `offset ${offset} lies beyond the ${primary.size} bytes of the file`

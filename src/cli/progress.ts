@@ -7,6 +7,8 @@ const INTERVAL = 200
 const BAR_WIDTH = 30
 const CLEAR_LINE = "\r\x1b[K"
 
+const NONE = { entries: 0, bytes: 0 }
+
 /** Shows how far a long command is, on standard error. */
 export class Progress {
   readonly #stderr: Io["stderr"]
@@ -15,6 +17,7 @@ export class Progress {
   #entries = 0
   #bytes = 0
   #next = 0
+  #round = NONE
 
   /** `total`: how many entries there are about. */
   constructor(args: Arguments, stderr: Io["stderr"], total: bigint) {
@@ -41,6 +44,19 @@ export class Progress {
     this.#show()
   }
 
+  /** So many entries and bytes of a round have been seen to so far, by whichever thread. */
+  round(counts: { entries: number; bytes: number }): void {
+    this.#round = counts
+    this.bytes(0)
+  }
+
+  /** A round is over, with these numbers. */
+  endRound({ entries, bytes }: { entries: number; bytes: number }): void {
+    this.#round = NONE
+    this.#entries += entries
+    this.bytes(bytes)
+  }
+
   /** So many entries and bytes have been seen to in all. */
   reach(entries: number, bytes: number): void {
     this.#entries = entries
@@ -54,7 +70,9 @@ export class Progress {
   }
 
   #show(): void {
-    const [entries, bytes, total] = [this.#entries, this.#bytes, this.#total]
+    const entries = this.#entries + this.#round.entries
+    const bytes = this.#bytes + this.#round.bytes
+    const total = this.#total
     if (this.#kind === "json") {
       this.#write(`${toJson({ entries, total, bytes })}\n`)
       return

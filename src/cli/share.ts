@@ -17,6 +17,7 @@ import { DONE, UsageError } from "./exit.js"
 import type { ImageFile } from "./mounted.js"
 import { toJson } from "./print.js"
 import { Progress } from "./progress.js"
+import { accessOf } from "./sources.js"
 import { Workload } from "./workload.js"
 
 /** Bytes of pages that are held at once, unless the user says otherwise. */
@@ -86,7 +87,8 @@ async function membersOf({ args }: Call): Promise<Member[]> {
   const members: Member[] = []
   for (const [i, path] of words.entries()) {
     const offset = args.bytes("offset") ?? 0
-    const file: ImageFile = { path, devices: [], offset, ignoresChecksum: args.has("ignore-checksum") }
+    const ignoresChecksum = args.has("ignore-checksum")
+    const file: ImageFile = { path, devices: [], offset, ignoresChecksum, access: accessOf(args) }
     if (devices.length > 0) file.devices = devices.splice(0, await countDevices(file))
     members.push({ file, options, workload: workloads.length > 1 ? workloads[i] : workloads[0] })
   }

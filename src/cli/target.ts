@@ -1,18 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** The directory that is extracted into, and the only ways in which entries come into it. */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs"
+import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, unlinkSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { ErofsError } from "../errors.js"
-import type { OpenFile } from "../file.js"
 import { encodeName } from "../format/names.js"
 import type { WalkEntry } from "../walk.js"
 import { codeOf } from "./exit.js"
@@ -75,6 +65,13 @@ export class TargetTree {
     return this.path + path.slice(start === "/" ? 0 : start.length)
   }
 
+  /** Notes a path that will be made by an object of its own, so that nobody makes it twice. */
+  claim(path: string): void {
+    if (!this.#overwrites) return
+    this.#requireForeign(path)
+    this.#made.add(path)
+  }
+
   /** Makes an entry that is no directory; `make` must fail with EEXIST if there is one already. */
   create<T>(path: string, make: (at: string | Buffer) => T): T {
     const at = systemPath(path)
@@ -130,33 +127,5 @@ export class TargetTree {
       closeSync(fd)
       unlinkSync(probe)
     }
-  }
-}
-
-/**
- * Writes the content of a file of the image to a new file, and closes it. If that fails, or what is done `atEnd`, the
- * new file is removed.
- */
-export function writeFile(
-  fd: number,
-  path: string,
-  file: OpenFile,
-  buffer: Uint8Array,
-  onBytes: (count: number) => void,
-  atEnd: () => void,
-): void {
-  let isWhole = false
-  try {
-    for (let position = 0; position < file.size; ) {
-      const count = file.readSync(buffer, position)
-      for (let done = 0; done < count; ) done += writeSync(fd, buffer, done, count - done)
-      position += count
-      onBytes(count)
-    }
-    atEnd()
-    isWhole = true
-  } finally {
-    closeSync(fd)
-    if (!isWhole) unlinkSync(systemPath(path))
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Many small reads, few larger fetches. */
+import { nextTask } from "./task.js"
 
 /** Bytes `start` to before `end`. */
 export interface ByteRange {
@@ -215,21 +216,4 @@ export class Coalescer {
       fetch.run(this.#fetchRange).finally(() => this.#running.delete(fetch))
     }
   }
-}
-
-/**
- * Calls back when everything that can go on without waiting has done so. Timers would do, but pages in the background
- * get theirs only once a second.
- */
-function nextTask(callback: () => void): void {
-  if (typeof MessageChannel === "undefined") {
-    setTimeout(callback, 0)
-    return
-  }
-  const { port1, port2 } = new MessageChannel()
-  port1.onmessage = () => {
-    port1.close()
-    callback()
-  }
-  port2.postMessage(0)
 }

@@ -97,6 +97,7 @@ class RemoteFile implements HttpSource {
   readonly url: string
   readonly name: string
   readonly granularity: number
+  readonly isRemote = true
   readonly #requests: HttpRequests
   readonly #coalescer: Coalescer
   readonly #mayBeWhole: boolean

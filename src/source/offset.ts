@@ -16,6 +16,7 @@ export function offsetSource(source: Source, offset: number, length = source.siz
     size: length,
     name: source.name,
     granularity: source.granularity,
+    isRemote: source.isRemote,
     get identity() {
       return source.identity && `${source.identity}\nbytes ${offset} to ${offset + length}`
     },

@@ -10,11 +10,13 @@ export interface SourceBase {
   readonly size: number
   /** For messages: a path, a URL. */
   readonly name?: string
-  /**
-   * Given where every request costs much: bytes that take about as much time as one more request. Metadata is read
-   * in windows of that size as long as that pays, and what is known to be needed is asked for together.
-   */
+  /** Bytes that take about as much time as one more request: metadata is read so much at a time. Default 32 KiB. */
   readonly granularity?: number
+  /**
+   * Whether bytes come from afar, so that they cost something themselves, and requests take their time. Then little
+   * metadata is read in vain, and what is known to be needed soon is asked for together.
+   */
+  readonly isRemote?: boolean
   /** Names these very bytes, wherever they lie: what has another version has another identity. */
   readonly identity?: string | undefined
   /** What the source has done so far. */
@@ -29,6 +31,8 @@ export interface SourceStats {
   requests: number
   /** Bytes that came over the wire, without headers. */
   bytes: number
+  /** Bytes that were read from where fetched ones are kept. */
+  cachedBytes?: number
 }
 
 /** A source that answers at once: a buffer, a file descriptor. */

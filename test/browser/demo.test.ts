@@ -287,11 +287,30 @@ describe("the pool", () => {
       .toMatch(/All free$/)
   })
 
+  it("shares equal pages of images without fingerprints, whatever their codecs", async () => {
+    await choose(fixture("images/lz4-legacy.erofs"), fixture("images/deflate-9-c65536.erofs"))
+    await row("deflate-9-c65536.erofs").waitFor()
+    await pool().getByLabel("slowly").uncheck()
+    await page.getByRole("button", { name: "Read all files" }).click()
+    await page.getByText(/all of it could be read$/).waitFor()
+    const legend = pool().locator(".legend")
+    const both = legend.locator("li", { hasText: "lz4-legacy + deflate-9-c65536" })
+    // Only pages of directories are an image's own.
+    const own = legend.locator("li", { hasText: /^lz4-legacy[\d.]+ KiB$/ }).locator(".legend-size")
+    await both.waitFor()
+    expect(Number.parseFloat((await own.textContent()) ?? "")).toBeLessThan(20)
+    await pool().getByLabel("What is shared").selectOption("files shared by fingerprint")
+    await both.waitFor({ state: "detached" })
+    await page.getByRole("button", { name: "Read all files" }).click()
+    await expect.poll(async () => Number.parseFloat((await own.textContent()) ?? "")).toBeGreaterThan(200)
+    expect(await both.count()).toBe(0)
+  })
+
   it("shares nothing if told so", async () => {
     await page.getByText(TWO).click()
     await row("aurora-1.1.erofs").waitFor()
     await goTo("etc")
-    await pool().getByLabel("What is shared").selectOption("none")
+    await pool().getByLabel("What is shared").selectOption("nothing shared")
     await expect.poll(() => title().textContent()).toBe("etc")
     await pool().getByLabel("slowly").uncheck()
     await page.getByRole("button", { name: "Read all files" }).click()

@@ -101,6 +101,18 @@ describe.each([
   })
 })
 
+it("module workers read through the pool of an isolated page, and one that is ended leaves nothing held", async () => {
+  const { answer } = await visit("pool.js", { headers: { ...ISOLATION, "Content-Security-Policy": STRICT } })
+  expect(answer).toMatchObject({ attached: [true, true], framesPinned: 0, framesBusy: 0 })
+  for (const { answers } of [answer.first, answer.second, answer.here]) expect(answers).toEqual(DIGESTS)
+  expect(answer.together.answers).toEqual([DIGESTS, DIGESTS, DIGESTS])
+  expect(answer.first.pagesFilled).toBeGreaterThan(100)
+  // What one has brought in is there for the others, and what all want at once is brought in once.
+  expect([answer.second.pagesFilled, answer.here.pagesFilled]).toEqual([0, 0])
+  expect(answer.together.pagesFilled).toBe(answer.first.pagesFilled)
+  expect(answer.pinned).toBeGreaterThan(0)
+})
+
 describe("a page", () => {
   it("fetches only the build of the core that it uses", async () => {
     const { requests } = await visit("picker.js", {

@@ -6,25 +6,14 @@ import type { Plugin } from "vite"
 import { defineConfig, type TestProjectConfiguration } from "vitest/config"
 import { CHROMIUM_ARGUMENTS, findChromium } from "../support/chromium.js"
 import { ISOLATION } from "../support/web-server.js"
+import { sortTests, standIns } from "./portable.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const stand = (name: string) => fileURLToPath(new URL(`stand-in/${name}.ts`, import.meta.url))
 
-/** Tests that need a file system, processes or Node's own threads, each with what it needs them for. */
-const NODE_ONLY = [
-  "test/cli/**", // processes, files
-  "test/oracle/**", // the kernel, folders of images
-  "test/fuzz/fuzz.test.ts", // reads the folder of seeds
-  "test/assembly/constants.test.ts", // the text of the sources
-  "test/assembly/concurrency.test.ts", // node:worker_threads
-  "test/codec/**", // native programs beside the decoders
-  "test/source/**", // files
-  "test/demo/serve.test.ts", // processes
-  "test/package.test.ts", // the package on disk
-  "test/public-api.test.ts", // the text of the index
-  "test/browser/**",
-  "test/runtime/**",
-]
+const { portable, reasons } = sortTests()
+console.log(`Not run in browsers: ${Object.keys(reasons).length} of the suite's files`)
+for (const [test, reason] of Object.entries(reasons)) console.log(`  ${test}: ${reason}`)
 
 /** Sets headers on every answer, those of Vite's own too. */
 function headers(values: Record<string, string>): Plugin {
@@ -46,16 +35,15 @@ function suite(name: string, pageHeaders: Record<string, string>): TestProjectCo
     root,
     plugins: [headers(pageHeaders)],
     resolve: {
-      alias: ["fs", "child_process", "crypto", "zlib", "url", "path"].map((module) => ({
-        find: `node:${module}`,
+      alias: [...standIns().keys()].map((module) => ({
+        find: new RegExp(`^node:${module}$`),
         replacement: stand(module),
       })),
     },
     optimizeDeps: { include: ["buffer", "fflate", "fast-check", "xxhash-wasm"] },
     test: {
       name,
-      include: ["test/**/*.test.ts", "test/browser/suite/*.browser.ts"],
-      exclude: NODE_ONLY,
+      include: portable,
       testTimeout: 60_000,
       setupFiles: [stand("globals")],
       browser: {

@@ -48,8 +48,11 @@ export interface RawCore {
   dropMount(worker: number, mount: number, device: number): number
   resizePool(worker: number, frames: number): number
   describeFrames(worker: number, first: number, count: number, target: number): number
+  describeAliases(worker: number, first: number, count: number, target: number): number
   describeSpace(worker: number, space: number, target: number, limit: number): number
   statistics(worker: number): void
+  sha256Blocks(state: number, data: number, count: number): void
+  sha256Pages(state: number, data: number, pages: number, pageBytes: number, states: number): void
   xxh32(address: number, length: number, seed: number): number
 }
 

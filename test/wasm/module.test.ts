@@ -2,7 +2,7 @@
 /** Handing in the core; each test has a fresh copy of the package, as what is handed in stays. */
 import { readFileSync } from "node:fs"
 import { beforeEach, expect, it, vi } from "vitest"
-import { readFixture } from "../support/flat-image.js"
+import { readFixture, readManifest } from "../support/flat-image.js"
 
 const bytesOf = (variant: string) =>
   readFileSync(new URL(`../../build/core.${variant}.wasm`, import.meta.url))
@@ -66,4 +66,29 @@ it("a host that compiles nothing is told what to do, and may try again", async (
   await expect(namesWith({})).rejects.toEqual(refused("ENOTSUP", /by policy.*wasm-unsafe-eval.*init\(\)/))
   expect(await namesWith({})).toEqual([NAMES, true])
   compile.mockRestore()
+})
+
+it("a host that compiles nothing but imports the core reads as any other, name filters too", async () => {
+  const refuse = () => Promise.reject(new Error("by policy"))
+  const spies = [
+    vi.spyOn(WebAssembly, "compile").mockImplementation(refuse),
+    vi.spyOn(WebAssembly, "instantiate").mockImplementation(refuse),
+  ]
+  try {
+    await erofs.init({ module: new WebAssembly.Module(bytesOf("shared")) })
+    const pool = await erofs.PagePool.create({ bytes: 1 << 20 })
+    const filtered = await pool.mount(erofs.bufferSource(readFixture("small-xattr-prefixes.erofs")))
+    expect(filtered.superblock.hasXattrFilter).toBe(true)
+    const names = Object.entries(readManifest("small-nosbcrc.json.gz")).flatMap(([path, { xattrs }]) =>
+      Object.entries(xattrs).map(([name, value]) => [path, name, value] as const),
+    )
+    expect(names.length).toBeGreaterThan(10)
+    for (const [path, name, value] of names) {
+      const got = filtered.getxattrSync(path, name, { followSymlinks: false })
+      expect([path, name, Buffer.from(got).toString("base64")]).toEqual([path, name, value])
+    }
+    expect(() => filtered.getxattrSync("/", "user.not-there")).toThrow(refused("ENODATA"))
+  } finally {
+    for (const spy of spies) spy.mockRestore()
+  }
 })

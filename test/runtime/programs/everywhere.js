@@ -8,14 +8,20 @@ const hex = (buffer) => [...new Uint8Array(buffer)].map((byte) => byte.toString(
 /** Digest by the platform, which refuses shared memory everywhere. */
 const digest = async (bytes) => hex(await crypto.subtle.digest("SHA-256", bytes))
 
-/** SHA-256 of every regular file by its path, read through a pool. */
-export async function digests({ PagePool }, source, options) {
-  const pool = await PagePool.create({ bytes: 1 << 20, ...options })
-  const image = await pool.mount(source)
+/** SHA-256 of every regular file by its path. */
+export async function digestsOf(image) {
   const found = {}
   for await (const entry of image.walk("/")) {
     if (entry.isFile()) found[entry.path] = await digest(await image.readFile(entry.path))
   }
+  return found
+}
+
+/** The same of the image on a source, read through a pool of its own. */
+export async function digests({ PagePool }, source, options) {
+  const pool = await PagePool.create({ bytes: 1 << 20, ...options })
+  const image = await pool.mount(source)
+  const found = await digestsOf(image)
   await image.close()
   const { framesPinned } = pool.stats()
   return { found, isShared: pool.isShared, framesPinned }

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+/** Threads that share the work of a command, and the pool: what every command with `--jobs` has in common. */
+import { statSync } from "node:fs"
+import { availableParallelism } from "node:os"
+import { type MessagePort as Port, Worker } from "node:worker_threads"
+import type { PoolHandle } from "../handle.js"
+import type { Image } from "../image.js"
+import type { ImageHandle } from "../mount.js"
+import type { PagePool } from "../pool.js"
+import type { Arguments, OptionSpec } from "./arguments.js"
+import { UsageError } from "./exit.js"
+import { type ImageFile, imageFileOf } from "./mounted.js"
+
+export const JOBS_OPTION: OptionSpec = {
+  name: "jobs",
+  value: "N",
+  help: "threads at work; default one a core, and one for small images",
+}
+
+/** Bytes of an image below which threads take longer to start than they save. */
+const SMALL_IMAGE = 16 << 20
+const MAX_JOBS = 32
+
+/** How many threads work, this one among them. Throws {@link UsageError} for a number that makes no sense. */
+export function jobsOf(args: Arguments): number {
+  const jobs = args.count("jobs")
+  if (jobs !== undefined) {
+    if (jobs < 1 || jobs > MAX_JOBS) throw new UsageError(`--jobs takes a number from 1 to ${MAX_JOBS}`)
+    return jobs
+  }
+  const { path, devices } = imageFileOf(args)
+  const bytes = [path, ...devices].reduce((sum, file) => sum + sizeOf(file), 0)
+  return bytes < SMALL_IMAGE ? 1 : Math.min(availableParallelism(), MAX_JOBS)
+}
+
+/** What cannot be looked at counts as small: whoever opens it can tell why. */
+function sizeOf(file: string): number {
+  try {
+    return statSync(file).size
+  } catch {
+    return 0
+  }
+}
+
+/** What a thread is started with. */
+export interface WorkerStart<Settings> {
+  pool: PoolHandle
+  mount: ImageHandle
+  file: ImageFile
+  settings: Settings
+}
+
+/** What a thread needs to know of the image and the pool. */
+export interface Ground {
+  image: Image
+  pool: PagePool
+  file: ImageFile
+}
+
+/** A round of work: jobs in batches, which threads take as they come to them. */
+export interface Round<Jobs> {
+  jobs: Jobs
+  /** First job of each batch, and the number of jobs. */
+  starts: Uint32Array
+  counters: RoundCounters
+}
+
+/** What threads tell each other during a round, in shared memory. */
+export type RoundCounters = Int32Array<SharedArrayBuffer>
+
+const NEXT_BATCH = 0
+const IS_STOPPED = 1
+const ENTRIES = 2
+const KIBIBYTES = 3
+const COUNTERS = 4
+
+/** A round of jobs, by the bytes that each is about: large ones alone and first, small neighbours together. */
+export function roundOf<Jobs>(jobs: Jobs, sizes: readonly number[]): Round<Jobs> {
+  const starts: number[] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const [i, size] of sizes.entries()) {
+    if (bytes >= BATCH_BYTES || i - (starts.at(-1) ?? 0) >= BATCH_JOBS) {
+      starts.push(i)
+      bytes = 0
+    }
+    bytes += size
+  }
+  const counters = new Int32Array(new SharedArrayBuffer(4 * COUNTERS))
+  return { jobs, starts: Uint32Array.of(...starts, sizes.length), counters }
+}
+
+const BATCH_BYTES = 1 << 20
+const BATCH_JOBS = 32
+
+/** The jobs of a round that this thread takes: one after the other, until none is left or somebody stops the round. */
+export function* takeJobs({ starts, counters }: Round<unknown>): Generator<number, void, void> {
+  for (;;) {
+    const batch = Atomics.add(counters, NEXT_BATCH, 1)
+    if (batch >= starts.length - 1) return
+    const end = starts[batch + 1] as number
+    for (let job = starts[batch] as number; job < end; job++) {
+      if (Atomics.load(counters, IS_STOPPED) !== 0) return
+      yield job
+    }
+  }
+}
+
+/** Lets nobody begin another job of the round. */
+export function stopRound(counters: RoundCounters): void {
+  Atomics.store(counters, IS_STOPPED, 1)
+}
+
+export function isStopped(counters: RoundCounters): boolean {
+  return Atomics.load(counters, IS_STOPPED) !== 0
+}
+
+/** Counts what has been done, for whoever shows it: one entry, and its bytes. */
+export function countEntry(counters: RoundCounters, bytes: number): void {
+  Atomics.add(counters, ENTRIES, 1)
+  Atomics.add(counters, KIBIBYTES, Math.round(bytes / 1024))
+}
+
+/** Entries and bytes (about) that have been counted. */
+export function countsOf(counters: RoundCounters): { entries: number; bytes: number } {
+  return { entries: Atomics.load(counters, ENTRIES), bytes: Atomics.load(counters, KIBIBYTES) * 1024 }
+}
+
+/** Threads besides this one that work on rounds. Dispose of it when there are no more. */
+export class Crew<Settings, Jobs, Result> {
+  readonly #members: Member<Result>[]
+
+  /** Starts `count` threads of a module that calls `serve` of crew-worker.ts. */
+  constructor(module: URL, count: number, { image, pool, file }: Ground, settings: Settings) {
+    this.#members = Array.from({ length: count }, () => {
+      const handle = pool.share()
+      const workerData: WorkerStart<Settings> = { pool: handle, mount: image.share(), file, settings }
+      return new Member<Result>(
+        new Worker(module, { workerData, transferList: [handle.port as unknown as Port] }),
+      )
+    })
+  }
+
+  /**
+   * Has all threads work on a round while this one does, too: `work` is its part. Answers what all of them found.
+   * `onWait` is called from time to time while others still work. Throws if a thread ends too early.
+   */
+  async share(round: Round<Jobs>, work: () => Result, onWait: () => void): Promise<Result[]> {
+    const others = this.#members.map((member) => member.work(round))
+    const settled = Promise.all(others)
+    // If this thread's part throws first, theirs is of no interest any more.
+    settled.catch(() => {})
+    const own = work()
+    const timer = setInterval(onWait, WAIT_INTERVAL)
+    try {
+      return [own, ...(await settled)]
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
+  /** Ends all threads. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#members.map((member) => member.end()))
+  }
+}
+
+const WAIT_INTERVAL = 100
+
+/** One thread: what it answers, or why it ended. */
+class Member<Result> {
+  readonly #worker: Worker
+  #failure: Error | undefined
+  #waiting: { resolve: (result: Result) => void; reject: (error: Error) => void } | undefined
+
+  constructor(worker: Worker) {
+    this.#worker = worker
+    worker.on("message", (result: Result) => this.#waiting?.resolve(result))
+    worker.on("error", (error) => this.#fail(error))
+    worker.on("exit", (code) => this.#fail(new Error(`a thread ended with ${code}`)))
+  }
+
+  work(round: unknown): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject }
+      if (this.#failure) reject(this.#failure)
+      else this.#worker.postMessage(round)
+    })
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error
+    this.#waiting?.reject(this.#failure)
+  }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+/** Who the user is to registries: what `docker login` and `podman login` wrote down. */
+import { readFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { ErofsError } from "../errors.js"
+import { parseOciReference } from "../source/oci-reference.js"
+import type { RegistryCredentials } from "../source/token.js"
+import { codeOf } from "./exit.js"
+
+const DOCKER_HUB = ["index.docker.io", "docker.io", "registry-1.docker.io"]
+
+/** The credentials for the registry of a reference, from the first of the files that has some. */
+export function findCredentials(reference: string): RegistryCredentials | undefined {
+  const { host } = parseOciReference(reference)
+  for (const path of loginFiles()) {
+    const credentials = credentialsIn(path, host)
+    if (credentials) return credentials
+  }
+  return undefined
+}
+
+function loginFiles(): string[] {
+  const { REGISTRY_AUTH_FILE, DOCKER_CONFIG, XDG_RUNTIME_DIR } = process.env
+  return [
+    ...(REGISTRY_AUTH_FILE ? [REGISTRY_AUTH_FILE] : []),
+    ...(XDG_RUNTIME_DIR ? [join(XDG_RUNTIME_DIR, "containers", "auth.json")] : []),
+    join(DOCKER_CONFIG || join(homedir(), ".docker"), "config.json"),
+  ]
+}
+
+/** What a file says of a host: `{"auths":{"HOST":{"auth":"BASE64 OF USER:PASSWORD"}}}`. */
+function credentialsIn(path: string, host: string): RegistryCredentials | undefined {
+  let text: string
+  try {
+    text = readFileSync(path, "utf8")
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined
+    throw error
+  }
+  for (const [key, entry] of Object.entries(authsOf(text, path))) {
+    const { auth } = (entry ?? {}) as { auth?: unknown }
+    if (typeof auth !== "string" || !isSameHost(hostOf(key), host)) continue
+    const [, username, password] = /^([^:]+):(.*)$/s.exec(Buffer.from(auth, "base64").toString()) ?? []
+    if (username !== undefined && password !== undefined) return { username, password }
+  }
+  return undefined
+}
+
+function authsOf(text: string, path: string): object {
+  try {
+    const { auths } = JSON.parse(text) as { auths?: unknown }
+    return typeof auths === "object" && auths !== null ? auths : {}
+  } catch (cause) {
+    throw new ErofsError("EINVAL", "not a file that a login wrote", { cause, syscall: "read", path })
+  }
+}
+
+/** Keys are hosts, some with a scheme in front or a path behind. */
+function hostOf(key: string): string {
+  return key
+    .replace(/^https?:\/\//, "")
+    .replace(/\/.*$/s, "")
+    .toLowerCase()
+}
+
+function isSameHost(a: string, b: string): boolean {
+  return a === b || (DOCKER_HUB.includes(a) && DOCKER_HUB.includes(b))
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/** Commands that share their work with other threads, as processes of their own: threads need the built package. */
+import { spawnSync } from "node:child_process"
+import { lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it, vi } from "vitest"
+import { type BuildNode, directory, file, symlink } from "../support/build-image.js"
+import { describeTree, fixturePath, imageFile, namesBelow, scratch } from "../support/cli.js"
+import { fixtures, readManifest } from "../support/flat-image.js"
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const main = new URL("../../dist/cli/main.js", import.meta.url).pathname
+
+function run(...argv: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...argv], { encoding: "utf8" })
+  return { code: status, stdout, stderr }
+}
+
+/** A tree of more files than fit one batch, a large one among them. */
+function manyFiles(): BuildNode {
+  const files = Array.from({ length: 300 }, (_, i) => [`f${i}`, file(`content ${i} `.repeat(i + 1))] as const)
+  const large = new Uint8Array(3 << 20).map((_, i) => (i * 2654435761) >>> 24)
+  return directory({
+    d: directory(Object.fromEntries(files), { mode: 0o555 }),
+    large: file(large, { mode: 0o444 }),
+  })
+}
+
+describe("extract with several threads", () => {
+  it.each(
+    ["lz4-legacy", "zstd-48bit-dedupe-fragments", "zstd-all-metabox", "chunk-blobdev"].flatMap(
+      (name) => fixtures.images.find((one) => one.name === name) ?? [],
+    ),
+  )("makes of $name what the kernel shows", (fixture) => {
+    const target = join(scratch(), "tree")
+    const devices = fixture.extra.flatMap((one) => ["--device", fixturePath(one)])
+    const { code, stderr } = run("extract", "--jobs", "3", fixturePath(fixture.file), target, ...devices)
+    expect([code, stderr.replace(/^.*warning.*\n/gm, "")]).toEqual([0, ""])
+    const found = describeTree(target)
+    for (const [path, entry] of Object.entries(readManifest(fixture.manifest))) {
+      if (entry.type === "socket") continue
+      const { sha256, target: link, mode, mtime, link_of } = entry
+      const time = [mtime[0], Math.floor(mtime[1] / 1000) * 1000]
+      expect([path, found.get(path)]).toMatchObject([
+        path,
+        { mode, mtime: time, ...(sha256 && { sha256 }), ...(link !== undefined && { target: link }) },
+      ])
+      if (link_of !== undefined) expect(inodeOf(join(target, path))).toBe(inodeOf(join(target, link_of)))
+    }
+  })
+
+  const inodeOf = (path: string): number => lstatSync(path).ino
+
+  it("makes the same as one thread", () => {
+    const image = imageFile(manyFiles())
+    const [one, three] = [join(scratch(), "tree"), join(scratch(), "tree")]
+    expect(run("extract", "--jobs", "1", image, one)).toEqual({ code: 0, stdout: "", stderr: "" })
+    expect(run("extract", "--jobs", "3", image, three)).toEqual({ code: 0, stdout: "", stderr: "" })
+    expect(describeTree(three)).toEqual(describeTree(one))
+    const { stderr } = run("extract", "--jobs", "3", "--progress=json", image, join(scratch(), "tree"))
+    // All but the directory that is extracted into.
+    expect(JSON.parse(stderr.trim().split("\n").at(-1) as string)).toMatchObject({
+      entries: describeTree(one).size - 1,
+      bytes:
+        (3 << 20) +
+        Array.from({ length: 300 }, (_, i) => `content ${i} `.length * (i + 1)).reduce((a, b) => a + b),
+    })
+  })
+
+  it("reports what cannot be written, whichever thread finds it, and goes on", () => {
+    const image = imageFile(manyFiles())
+    const target = join(scratch(), "tree")
+    mkdirSync(join(target, "d"), { recursive: true })
+    for (const name of ["f7", "f150", "f299"]) writeFileSync(join(target, "d", name), "mine")
+    const all = namesBelow(target).length
+    const refused = run("extract", "--jobs", "3", image, target)
+    expect(refused.code).toBe(1)
+    // The directory is there already, and so is nothing in it made.
+    expect(refused.stderr).toContain("'/d': file already exists (EEXIST)")
+    expect(namesBelow(target)).toHaveLength(all + 1)
+
+    const blocked = join(scratch(), "tree")
+    mkdirSync(join(blocked, "d", "f150"), { recursive: true })
+    const { code, stderr } = run("extract", "--jobs", "3", "--overwrite", image, blocked)
+    expect(code).toBe(1)
+    expect(stderr.trim().split("\n")).toEqual([
+      "erofs-wasm extract: '/d/f150': there is a directory at its place (EISDIR)",
+    ])
+    expect(namesBelow(blocked)).toHaveLength(1 + 1 + 300 + 1)
+    expect(readFileSync(join(blocked, "d", "f299"), "utf8")).toBe("content 299 ".repeat(300))
+  })
+
+  it("names damage that another thread finds", () => {
+    const path = fixturePath("lz4-legacy.erofs")
+    const bytes = new Uint8Array(readFileSync(path))
+    const whole = join(scratch(), "tree")
+    expect(run("extract", "--jobs", "1", path, whole).code).toBe(0)
+    // Zeros where data lies are no stream of LZ4.
+    bytes.fill(0, bytes.length - 64 * 1024)
+    const damaged = join(scratch(), "damaged.erofs")
+    writeFileSync(damaged, bytes)
+    const results = ["1", "3"].map((jobs) => {
+      const target = join(scratch(), "tree")
+      const { code, stderr } = run("extract", "--jobs", jobs, damaged, target)
+      return { code, lines: stderr.trim().split("\n").sort(), tree: describeTree(target) }
+    })
+    expect(results[0]?.code).toBe(1)
+    expect(results[0]?.lines.join("\n")).toMatch(/'\/.*': .* \(EUCLEAN, nid \d+, offset \d+\)/)
+    expect(results[1]).toEqual(results[0])
+  })
+
+  it("writes nothing outside of the target, whatever names and links say", () => {
+    const folder = scratch()
+    const [outside, target] = [join(folder, "outside"), join(folder, "target")]
+    mkdirSync(outside)
+    writeFileSync(join(outside, "precious"), "mine")
+    const attacks: [string, BuildNode][][] = [
+      [
+        ["a", symlink("../outside")],
+        ["a", directory({ precious: file("evil"), more: file("evil") })],
+      ],
+      [
+        ["a", symlink("../outside/precious")],
+        ["a", file("evil")],
+      ],
+      [
+        ["..", file("evil")],
+        ["good", file("good")],
+      ],
+      [
+        ["../outside/evil", file("evil")],
+        ["z", file("z")],
+      ],
+    ]
+    for (const entries of attacks) {
+      for (const options of [[], ["--overwrite"]]) {
+        const padding = Array.from({ length: 64 }, (_, i): [string, BuildNode] => [
+          `f${i}`.padEnd(4),
+          file("x"),
+        ])
+        run("extract", "--jobs", "3", ...options, imageFile(directory([...entries, ...padding])), target)
+        expect(namesBelow(outside)).toEqual(["/", "/precious"])
+        expect(readFileSync(join(outside, "precious"), "utf8")).toBe("mine")
+        expect(namesBelow(folder).filter((path) => !path.startsWith("/target"))).toEqual([
+          "/",
+          "/outside",
+          "/outside/precious",
+        ])
+      }
+    }
+  })
+
+  it("takes only sensible numbers", () => {
+    for (const jobs of ["0", "33", "-1", "two"]) {
+      expect(
+        run("extract", `--jobs=${jobs}`, fixturePath("lz4-legacy.erofs"), join(scratch(), "x")).code,
+      ).toBe(2)
+    }
+  })
+})

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/** A pool's size: kept to the frame, changed while it is in use, and what it takes besides. */
+import { describe, expect, it } from "vitest"
+import { PagePool } from "../src/index.js"
+import { filesOf, manifestOf, mountFixture, sha256 } from "./support/open.js"
+
+const PAGE = 4096
+const KIB = 1024
+
+describe.each([true, false])("a pool in shared memory: %s", (shared) => {
+  it("holds no more frames than it is given, whatever is read", async () => {
+    const pool = await PagePool.create({ bytes: 300 * KIB, shared })
+    const image = mountFixture(pool, "lz4-legacy")
+    for (const path of filesOf(manifestOf("lz4-legacy"))) {
+      image.readFileSync(path)
+      expect(pool.stats().framesUsed).toBeLessThanOrEqual(75)
+    }
+    expect(pool.stats().frames).toBe(75)
+    expect(pool.bytes).toBe(300 * KIB)
+  })
+
+  it("grows and shrinks under what is read", async () => {
+    const pool = await PagePool.create({ bytes: 256 * KIB, maxBytes: 2048 * KIB, shared })
+    const manifest = manifestOf("lz4-legacy")
+    const image = mountFixture(pool, "lz4-legacy")
+    const resident = () => {
+      for (const path of filesOf(manifest)) {
+        expect(sha256(image.readFileSync(path))).toBe(manifest[path]?.sha256)
+      }
+      return pool.stats().framesUsed
+    }
+    expect(resident()).toBeLessThanOrEqual(64)
+    pool.resize(2048 * KIB)
+    const all = resident()
+    expect(all).toBeGreaterThan(64)
+    pool.resize(512 * KIB)
+    expect(pool.stats()).toMatchObject({ frames: 128 })
+    expect(resident()).toBeLessThanOrEqual(128)
+    pool.resize(2048 * KIB)
+    expect(resident()).toBe(all)
+    pool.resize(256 * KIB)
+    expect(pool.stats().framesUsed).toBeLessThanOrEqual(64)
+    expect(resident()).toBeLessThanOrEqual(64)
+  })
+
+  it("keeps its size where views hold more than would fit, and beyond its maximum", async () => {
+    const pool = await PagePool.create({ bytes: 1024 * KIB, shared })
+    const image = mountFixture(pool, "lz4-legacy")
+    using file = image.openSync("/text-300k")
+    const view = file.map()
+    const before = Buffer.from(await view.copy())
+    expect(() => pool.resize(256 * KIB)).toThrow("EBUSY")
+    expect(pool.bytes).toBe(1024 * KIB)
+    // Other pages went, those that are held did not.
+    expect(Buffer.from(view.copySync()).equals(before)).toBe(true)
+    view.dispose()
+    pool.resize(256 * KIB)
+    expect(pool.bytes).toBe(256 * KIB)
+    expect(() => pool.resize(1028 * KIB)).toThrow("EINVAL")
+    expect(() => pool.resize(1000)).toThrow("EINVAL")
+    pool.resize(1024 * KIB)
+    expect(Buffer.from(await image.readFile("/text-300k")).equals(before)).toBe(true)
+  })
+
+  it("answers ENOMEM when everything is pinned, and works on after it", async () => {
+    const pool = await PagePool.create({ bytes: 256 * KIB, shared })
+    const image = mountFixture(pool, "lz4-legacy")
+    using file = image.openSync("/text-300k")
+    const view = file.map()
+    await expect(view.bytes()).rejects.toMatchObject({ code: "ENOMEM" })
+    view.dispose()
+    expect(pool.stats()).toMatchObject({ framesPinned: 0, framesBusy: 0 })
+    expect((await image.readFile("/text-300k")).length).toBe(file.size)
+  })
+})
+
+describe("bookkeeping", () => {
+  it("takes at most 1.5 % of the pool", async () => {
+    for (const sharing of ["fingerprint", "content"] as const) {
+      const pool = await PagePool.create({ bytes: 64 << 20, sharing })
+      for (const name of ["share-old-plain", "share-new-plain", "lz4-legacy", "zstd-48bit"]) {
+        const image = mountFixture(pool, name)
+        for (const path of filesOf(manifestOf(name))) image.readFileSync(path)
+      }
+      const { bookkeepingBytes, frames } = pool.stats()
+      expect(bookkeepingBytes / (frames * PAGE)).toBeLessThan(0.015)
+      expect(bookkeepingBytes).toBeGreaterThan(frames * 32)
+    }
+  })
+})
+
+describe("residency", () => {
+  it("tells whose page lies in each frame", async () => {
+    const pool = await PagePool.create({ bytes: 1 << 20 })
+    const first = mountFixture(pool, "lz4-legacy")
+    const second = mountFixture(pool, "zstd-48bit")
+    expect(pool.images).toEqual([first, second])
+    using file = first.openSync("/text-300k")
+    const buffer = new Uint8Array(file.size)
+    file.readSync(buffer)
+    const { frames, spaces } = pool.residency()
+    expect(frames.length).toBe(256)
+    const { framesUsed } = pool.stats()
+    expect(frames.filter((space) => space >= 0).length).toBe(framesUsed)
+    for (const [position, space] of spaces.entries()) {
+      expect(frames.filter((one) => one === position).length).toBe(space.pages)
+      expect(space.images.length).toBe(1)
+    }
+    const devices = spaces.filter(({ kind }) => kind === "device")
+    expect(devices.map(({ images }) => images)).toEqual([[0], [1]])
+    const pages = Math.ceil(file.size / PAGE)
+    expect(spaces).toContainEqual({ pages, images: [0], kind: "file" })
+  })
+})
+
+describe("an image that is mounted again by its handle", () => {
+  it("uses the pages that are there, and leaves them when one of the two is closed", async () => {
+    const pool = await PagePool.create({ bytes: 1 << 20 })
+    const first = mountFixture(pool, "lz4-legacy")
+    const before = first.readFileSync("/text-300k")
+    const { pagesFilled } = pool.stats()
+    const second = mountFixture(pool, "lz4-legacy", { image: first.share() })
+    expect(Buffer.compare(second.readFileSync("/text-300k"), before)).toBe(0)
+    expect(pool.stats().pagesFilled).toBe(pagesFilled)
+    first.closeSync()
+    expect(pool.stats().framesUsed).toBeGreaterThan(0)
+    expect(Buffer.compare(second.readFileSync("/text-300k"), before)).toBe(0)
+    expect(pool.stats().pagesFilled).toBe(pagesFilled)
+    second.closeSync()
+    expect(pool.stats()).toMatchObject({ framesUsed: 0, addressSpaces: 0 })
+  })
+})
