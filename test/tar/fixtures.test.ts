@@ -11,9 +11,10 @@ import { encodeName } from "../../src/format/names.js"
 import { PagePool } from "../../src/index.js"
 import { describeTree, scratch } from "../support/cli.js"
 import { allFixtures, type Fixture, type ManifestEntry } from "../support/flat-image.js"
+import { gnuTar, hasGnuTar, listWithGnuTar } from "../support/gnu-tar.js"
 import { type ListedImage, readIndex, sourcesOf } from "../support/image-set.js"
 import { manifestOf } from "../support/open.js"
-import { gnuTar, hasGnuTar, listWithGnuTar, readTar, xattrsOf } from "../support/tar.js"
+import { readTar, xattrsOf } from "../support/tar.js"
 
 const isRoot = process.geteuid?.() === 0
 const hasGetfattr = spawnSync("getfattr", ["--version"]).error === undefined

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** image.tar: order, names, streams, what ends them, and what damage does. */
-import { spawnSync } from "node:child_process"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import {
@@ -13,7 +12,7 @@ import {
 } from "../../src/index.js"
 import { type BuildNode, buildImage, directory, file, special, symlink } from "../support/build-image.js"
 import { sample } from "../support/samples.js"
-import { hasGnuTar, type ReadMember, readTar, xattrsOf } from "../support/tar.js"
+import { type ReadMember, readTar, xattrsOf } from "../support/tar.js"
 
 const PAGE = 4096
 
@@ -188,10 +187,6 @@ describe("members", () => {
     const head = Buffer.from(value as Uint8Array)
     expect(head.toString("latin1")).toContain(`size=${size}\n`)
     expect(head.subarray(1536).every((byte) => byte === 0)).toBe(true)
-    if (!hasGnuTar) return
-    // It complains about the end that is missing, but has seen the size.
-    const { stdout } = spawnSync("tar", ["-tvf", "-"], { input: head, encoding: "utf8" })
-    expect(stdout).toMatch(new RegExp(` ${size} .* big\n`))
   })
 })
 
