@@ -13,6 +13,7 @@ import {
   type WalkEntry,
 } from "../../src/index.js"
 import type { Random } from "../support/random.js"
+import { readTar } from "../support/tar.js"
 import type { Mutant } from "./mutate.js"
 import type { Subject } from "./structures.js"
 
@@ -20,6 +21,8 @@ import type { Subject } from "./structures.js"
 const SLOW = 1000
 const MAX_ENTRIES = 300
 const MAX_VISITED = 24
+/** Pieces of an archive that are looked at: sizes may be anything. */
+const MAX_PIECES = 8
 const WHOLE = 1 << 20
 const PAGE = 4096
 /** Pools below this many bytes may be too small for many asynchronous readers. */
@@ -125,6 +128,23 @@ export class Arena {
       this.#call("realpath", () => image.realpathSync(entry.path))
     }
     this.#askAgain(image, answers)
+    if (random.chance(25)) this.#archive(image)
+  }
+
+  /** The archive of an image is one whatever is damaged in it. */
+  #archive(image: Image): void {
+    const archive = image.tarSync("/", { onError: (error) => this.#judge("tar", error) })
+    const pieces: Uint8Array[] = []
+    while (pieces.length < MAX_PIECES) {
+      const step = this.#call("tar", () => archive.next())
+      if (!step) return
+      if (step.done) {
+        this.#call("reading the archive", () => readTar(Buffer.concat(pieces)))
+        return
+      }
+      pieces.push(step.value)
+    }
+    archive.return()
   }
 
   /** Calls everything there is on one inode. */
