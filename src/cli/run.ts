@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from "node:fs"
 import { Arguments, type Call, COMMON_OPTIONS, type Command, helpOf } from "./arguments.js"
-import { cat } from "./cat.js"
-import { check } from "./check.js"
 import { DONE, FAILED, isBrokenPipe, USAGE, UsageError } from "./exit.js"
-import { extract } from "./extract.js"
-import { info } from "./info.js"
-import { ls } from "./ls.js"
-import { manifest } from "./manifest.js"
 import { type Io, Printer } from "./print.js"
 import { Reporter } from "./report.js"
-import { share } from "./share.js"
-import { stat } from "./stat.js"
-import { tar } from "./tar.js"
-import { tree } from "./tree.js"
 
 const PROGRAM = "erofs-wasm"
 
-/** All commands, in the order of the help text. */
-const COMMANDS: readonly Command[] = [info, ls, tree, stat, cat, extract, tar, manifest, check, share]
+/** All commands, in the order of the help text. Only the one that is run is loaded: loading all takes longer than some run. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ["info", async () => (await import("./info.js")).info],
+  ["ls", async () => (await import("./ls.js")).ls],
+  ["tree", async () => (await import("./tree.js")).tree],
+  ["stat", async () => (await import("./stat.js")).stat],
+  ["cat", async () => (await import("./cat.js")).cat],
+  ["extract", async () => (await import("./extract.js")).extract],
+  ["tar", async () => (await import("./tar.js")).tar],
+  ["manifest", async () => (await import("./manifest.js")).manifest],
+  ["check", async () => (await import("./check.js")).check],
+  ["share", async () => (await import("./share.js")).share],
+])
 
 /**
  * Runs the command line: `argv` is what comes behind the program's name. Answers the exit code, 0 done, 1 the image
@@ -26,14 +27,14 @@ const COMMANDS: readonly Command[] = [info, ls, tree, stat, cat, extract, tar, m
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = argv
-  const command = COMMANDS.find((one) => one.name === name)
+  const command = await COMMANDS.get(name ?? "")?.()
   const out = new Printer(io.stdout)
   const report = new Reporter(io.stderr, command ? `${PROGRAM} ${command.name}` : PROGRAM, {
     isVerbose: rest.includes("--verbose"),
     isQuiet: rest.includes("--quiet"),
   })
   try {
-    const code = command ? await runCommand(command, rest, { io, out, report }) : runNone(name, out)
+    const code = command ? await runCommand(command, rest, { io, out, report }) : await runNone(name, out)
     await out.flush()
     return code
   } catch (error) {
@@ -66,7 +67,7 @@ async function runCommand(command: Command, argv: string[], rest: Omit<Call, "ar
 }
 
 /** What is there to say without a command. */
-function runNone(name: string | undefined, out: Printer): number {
+async function runNone(name: string | undefined, out: Printer): Promise<number> {
   if (name === undefined) throw new UsageError("a command is needed")
   if (name === "--version") return printVersion(out)
   if (name !== "--help" && name !== "-h" && name !== "help") throw new UsageError(`no command '${name}'`)
@@ -74,7 +75,10 @@ function runNone(name: string | undefined, out: Printer): number {
   out.line("")
   out.line("Reads EROFS images.")
   out.line("")
-  for (const { name, summary } of COMMANDS) out.line(`  ${name.padEnd(10)}${summary}`)
+  for (const load of COMMANDS.values()) {
+    const { name, summary } = await load()
+    out.line(`  ${name.padEnd(10)}${summary}`)
+  }
   out.line("")
   out.line(`${PROGRAM} COMMAND --help tells more.`)
   return DONE
