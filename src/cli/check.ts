@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: MIT
-import { createHash, type Hash } from "node:crypto"
 import { isErofsError } from "../errors.js"
-import type { OpenFile } from "../file.js"
 import type { Image } from "../image.js"
+import type { PagePool } from "../pool.js"
 import type { WalkEntry } from "../walk.js"
 import { type Call, type Command, JSON_OPTION, PROGRESS_OPTION } from "./arguments.js"
+import {
+  ContentChecker,
+  type ContentJob,
+  type ContentReport,
+  MAX_DAMAGES_OF_FILE,
+} from "./content-checker.js"
+import { Crew, countsOf, JOBS_OPTION, jobsOf, roundOf } from "./crew.js"
 import { DONE, FAILED, reasonOf, UsageError } from "./exit.js"
 import { sha256OfFingerprint } from "./facts.js"
-import { withImage } from "./mounted.js"
+import { imageFileOf, withImage } from "./mounted.js"
 import { escapeControls, type Json, toJson } from "./print.js"
 import { Progress } from "./progress.js"
+import { unpackError } from "./transport.js"
 
 /** Something in the image that cannot be read or is not as it says. */
 interface Damage {
@@ -17,11 +24,11 @@ interface Damage {
   error: unknown
 }
 
-/** Bytes read at a time, and at a time where those cannot be read as a whole. */
-const PIECE = 1 << 20
-const SMALL_PIECE = 4096
-/** Places of one file that are named; a file with more is not read further. */
-const MAX_DAMAGES_OF_FILE = 64
+/** Files that are read together where several threads read; alone, one after the other, so that damage is told at once. */
+const ROUND_FILES = 4096
+
+/** Threads that read. */
+type ContentCrew = Crew<undefined, ContentJob[], ContentReport[]>
 
 /** `check`: reads everything. */
 export const check: Command = {
@@ -32,6 +39,7 @@ export const check: Command = {
     { name: "digest", help: "compare contents with fingerprints of the form sha256: and 32 bytes" },
     { name: "fingerprint", value: "NAME", help: "attribute with fingerprints, if the superblock names none" },
     JSON_OPTION,
+    JOBS_OPTION,
     PROGRESS_OPTION,
   ],
   notes: [
@@ -43,12 +51,22 @@ export const check: Command = {
     const { args } = call
     const name = args.text("fingerprint")
     if (name !== undefined && !args.has("digest")) throw new UsageError("--fingerprint needs --digest")
+    const workers = jobsOf(args) - 1
     // Content is read without sharing, each file its own; only a second mount knows who claims which fingerprint.
-    const claims = async (fingerprints: Image | undefined): Promise<number> =>
-      await withImage(args, (image) => new Checker(image, fingerprints, call).check())
-    if (!args.has("digest")) return await claims(undefined)
+    const checkIt = async (image: Image, pool: PagePool, fingerprints?: Image): Promise<number> => {
+      const ground = { image, pool, file: imageFileOf(args) }
+      const module = new URL("./check-worker.js", import.meta.url)
+      await using crew: ContentCrew = new Crew(module, workers, ground, undefined)
+      return await new Checker(image, fingerprints, call, workers > 0 ? crew : undefined).check()
+    }
+    if (!args.has("digest")) return await withImage(args, checkIt, { workers })
     const options = { sharesFingerprints: true, ...(name !== undefined && { fingerprint: name }) }
-    return await withImage(args, claims, options)
+    return await withImage(
+      args,
+      async (fingerprints) =>
+        await withImage(args, (image, pool) => checkIt(image, pool, fingerprints), { workers }),
+      options,
+    )
   },
 }
 
@@ -58,28 +76,39 @@ class Checker {
   readonly #fingerprints: Image | undefined
   readonly #call: Call
   readonly #progress: Progress
-  readonly #buffer = new Uint8Array(PIECE)
+  readonly #contents: ContentChecker
+  readonly #crew: ContentCrew | undefined
+  /** Files that are to be read at the end of the round, and their sizes. */
+  #jobs: ContentJob[] = []
+  #sizes: number[] = []
+  /** Damage of the round, by the number of the entry, so that it is told in the order of the walk. */
+  #found: (Damage & { entry: number })[] = []
+  #entries: number[] = []
+  #entry = 0
   readonly #seen = new Set<bigint>()
   readonly #damages: Json[] = []
   readonly #counts = { files: 0, directories: 0, symlinks: 0, others: 0, bytes: 0n, digests: 0, damages: 0 }
 
   /** `fingerprints` is the same image mounted so that it knows them; without it digests are not compared. */
-  constructor(image: Image, fingerprints: Image | undefined, call: Call) {
+  constructor(image: Image, fingerprints: Image | undefined, call: Call, crew: ContentCrew | undefined) {
     this.#image = image
+    this.#contents = new ContentChecker(image)
+    this.#crew = crew
     this.#fingerprints = fingerprints
     this.#call = call
     this.#progress = new Progress(call.args, call.io.stderr, image.superblock.inodes)
   }
 
   async check(): Promise<number> {
-    const { out } = this.#call
+    const roundFiles = this.#crew ? ROUND_FILES : 1
     const onError = (error: unknown, path: string): void => this.#damaged({ path, error })
     try {
       for await (const entry of this.#image.walk("/", { onError })) {
         await this.#checkEntry(entry)
-        this.#progress.entry()
-        await out.drain()
+        if (this.#jobs.length >= roundFiles) await this.#endRound()
+        else if (!this.#crew) await this.#tell()
       }
+      await this.#endRound()
     } finally {
       this.#progress.end()
     }
@@ -88,16 +117,21 @@ class Checker {
   }
 
   async #checkEntry(entry: WalkEntry): Promise<void> {
+    this.#entry++
     if (entry.isFile()) this.#counts.files++
     else if (entry.isDirectory()) this.#counts.directories++
     else if (entry.isSymbolicLink()) this.#counts.symlinks++
     else this.#counts.others++
     // The further names of an inode have nothing new to tell.
-    if (this.#seen.has(entry.nid)) return
+    if (this.#seen.has(entry.nid)) {
+      this.#progress.entry()
+      return
+    }
     this.#seen.add(entry.nid)
     await this.#try(entry, () => this.#checkXattrs(entry))
     if (entry.isSymbolicLink()) await this.#try(entry, () => this.#image.readlink(entry))
-    if (entry.isFile()) await this.#try(entry, () => this.#checkFile(entry))
+    if (entry.isFile()) await this.#try(entry, () => this.#addFile(entry))
+    else this.#progress.entry()
   }
 
   async #checkXattrs(entry: WalkEntry): Promise<void> {
@@ -106,59 +140,44 @@ class Checker {
     }
   }
 
-  async #checkFile(entry: WalkEntry): Promise<void> {
+  /** Queues a file. */
+  async #addFile(entry: WalkEntry): Promise<void> {
     const fingerprint = (await this.#fingerprints?.describe(entry))?.fingerprint
     const expected = fingerprint && sha256OfFingerprint(fingerprint)
-    const hash = expected === undefined ? undefined : createHash("sha256")
-    await using file = await this.#image.open(entry)
-    const isWhole = await this.#readAll(file, entry.path, hash)
-    if (!hash || !isWhole) return
-    this.#counts.digests++
-    const actual = hash.digest("hex")
-    if (actual === expected) return
-    const error = new Error(
-      `content has digest ${actual}, its fingerprint says ${expected} (nid ${entry.nid})`,
-    )
-    this.#damaged({ path: entry.path, error })
+    this.#jobs.push({ nid: entry.nid, path: entry.path, expected })
+    this.#sizes.push(entry.node.inode.size)
+    this.#entries.push(this.#entry)
   }
 
-  /** Reads a file to its end, over damaged places. Answers whether there were none. */
-  async #readAll(file: OpenFile, path: string, hash: Hash | undefined): Promise<boolean> {
-    let damages = 0
-    for (let position = 0; position < file.size && damages < MAX_DAMAGES_OF_FILE; position += PIECE) {
-      try {
-        const count = await this.#readPiece(file, position, PIECE)
-        hash?.update(this.#buffer.subarray(0, count))
-      } catch (error) {
-        const errors = await this.#findDamages(file, position, MAX_DAMAGES_OF_FILE - damages)
-        for (const one of errors.length > 0 ? errors : [error]) this.#damaged({ path, error: one })
-        damages += Math.max(1, errors.length)
-      }
+  /** Reads the files of the round and tells what is damaged, in the order of the walk. */
+  async #endRound(): Promise<void> {
+    const [jobs, entries, round] = [this.#jobs, this.#entries, roundOf(this.#jobs, this.#sizes)]
+    this.#jobs = []
+    this.#sizes = []
+    this.#entries = []
+    const show = (): void => this.#progress.round(countsOf(round.counters))
+    const work = (): Promise<ContentReport[]> => this.#contents.work(round, show)
+    const isShared = this.#crew !== undefined && jobs.length > 1
+    const reports = (isShared ? await this.#crew.share(round, work, show) : [await work()]).flat()
+    let sum = 0
+    for (const { job, bytes, isCompared, damages } of reports) {
+      sum += bytes
+      this.#counts.bytes += BigInt(bytes)
+      if (isCompared) this.#counts.digests++
+      const { path } = jobs[job] as ContentJob
+      const entry = entries[job] as number
+      this.#found.push(...damages.map((error) => ({ path, error: unpackError(error), entry })))
     }
-    return damages === 0
+    this.#progress.endRound({ entries: jobs.length, bytes: sum })
+    await this.#tell()
   }
 
-  /** Reads a piece that cannot be read as a whole in small pieces. Answers their errors, at most `limit`. */
-  async #findDamages(file: OpenFile, position: number, limit: number): Promise<unknown[]> {
-    const errors: unknown[] = []
-    const end = Math.min(position + PIECE, file.size)
-    // From the end on: reads that follow each other would read ahead, and fail for what lies there.
-    const last = position + Math.floor((end - position - 1) / SMALL_PIECE) * SMALL_PIECE
-    for (let at = last; at >= position && errors.length < limit; at -= SMALL_PIECE) {
-      try {
-        await this.#readPiece(file, at, SMALL_PIECE)
-      } catch (error) {
-        errors.unshift(error)
-      }
-    }
-    return errors
-  }
-
-  async #readPiece(file: OpenFile, position: number, size: number): Promise<number> {
-    const count = await file.read(this.#buffer.subarray(0, size), position)
-    this.#counts.bytes += BigInt(count)
-    this.#progress.bytes(count)
-    return count
+  /** Tells of the damage that was found since the last time. */
+  async #tell(): Promise<void> {
+    // What an entry's attributes say comes before its content, as it was found: sorting keeps that.
+    for (const damage of this.#found.sort((a, b) => a.entry - b.entry)) this.#print(damage)
+    this.#found = []
+    await this.#call.out.drain()
   }
 
   async #try(entry: WalkEntry, operation: () => Promise<unknown>): Promise<void> {
@@ -169,7 +188,11 @@ class Checker {
     }
   }
 
-  #damaged({ path, error }: Damage): void {
+  #damaged(damage: Damage): void {
+    this.#found.push({ ...damage, entry: this.#entry })
+  }
+
+  #print({ path, error }: Damage): void {
     const { args, out } = this.#call
     this.#counts.damages++
     if (!args.has("json")) {

@@ -114,9 +114,11 @@ export function isStopped(counters: RoundCounters): boolean {
   return Atomics.load(counters, IS_STOPPED) !== 0
 }
 
-/** Counts what has been done, for whoever shows it: one entry, and its bytes. */
-export function countEntry(counters: RoundCounters, bytes: number): void {
+/** Counts what has been done, for whoever shows it: an entry; bytes of entries. */
+export function countEntry(counters: RoundCounters): void {
   Atomics.add(counters, ENTRIES, 1)
+}
+export function countBytes(counters: RoundCounters, bytes: number): void {
   Atomics.add(counters, KIBIBYTES, Math.round(bytes / 1024))
 }
 
@@ -144,12 +146,16 @@ export class Crew<Settings, Jobs, Result> {
    * Has all threads work on a round while this one does, too: `work` is its part. Answers what all of them found.
    * `onWait` is called from time to time while others still work. Throws if a thread ends too early.
    */
-  async share(round: Round<Jobs>, work: () => Result, onWait: () => void): Promise<Result[]> {
+  async share(
+    round: Round<Jobs>,
+    work: () => Result | Promise<Result>,
+    onWait: () => void,
+  ): Promise<Result[]> {
     const others = this.#members.map((member) => member.work(round))
     const settled = Promise.all(others)
     // If this thread's part throws first, theirs is of no interest any more.
     settled.catch(() => {})
-    const own = work()
+    const own = await work()
     const timer = setInterval(onWait, WAIT_INTERVAL)
     try {
       return [own, ...(await settled)]

@@ -3,7 +3,7 @@
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs"
 import type { OpenFile } from "../file.js"
 import type { Image } from "../image.js"
-import { countEntry, isStopped, type Round, stopRound, takeJobs } from "./crew.js"
+import { countBytes, countEntry, isStopped, type Round, stopRound, takeJobs } from "./crew.js"
 import { codeOf } from "./exit.js"
 import { permissionsOf } from "./facts.js"
 import type { Loss } from "./losses.js"
@@ -69,37 +69,37 @@ export class FileMaker {
     this.#metadata = new Metadata({ add: (loss, reason) => this.#losses.push({ loss, reason }) }, keepsOwners)
   }
 
-  /** Does jobs of a round until none is left, or none can be done any more. `onFile` is called after each. */
-  work(round: Round<FileJob[]>, onFile: () => void = () => {}): FileResult {
+  /** Does jobs of a round until none is left, or none can be done any more. `onProgress` is called often. */
+  work(round: Round<FileJob[]>, onProgress: () => void = () => {}): FileResult {
     const { jobs, counters } = round
     const failures: FileResult["failures"] = []
     this.#losses = []
     let bytes = 0
     for (const number of takeJobs(round)) {
       try {
-        const size = this.#make(jobs[number] as FileJob)
-        bytes += size
-        countEntry(counters, size)
+        bytes += this.#make(jobs[number] as FileJob, (count) => {
+          countBytes(counters, count)
+          onProgress()
+        })
       } catch (error) {
         failures.push({ job: number, error: packError(error) })
         if (isHopeless(error)) stopRound(counters)
-        countEntry(counters, 0)
       }
-      onFile()
+      countEntry(counters)
       if (isStopped(counters)) break
     }
     return { failures, losses: this.#losses, bytes }
   }
 
   /** Makes one file. Answers its size. */
-  #make({ nid, source, target, isPlain, hasXattrs }: FileJob): number {
+  #make({ nid, source, target, isPlain, hasXattrs }: FileJob, onBytes: (count: number) => void): number {
     using file = this.#image.openSync({ nid, path: source })
     const stats = file.statSync({ bigint: true })
     const mode = madeModeOf(permissionsOf(stats), hasXattrs, this.#metadata.isRoot)
     const fd = this.#tree.create(target, (at) => openSync(at, CREATE, mode & 0o777))
     let isWhole = false
     try {
-      writeContent(fd, file)
+      writeContent(fd, file, onBytes)
       this.#metadata.setFile(fd, target, stats, { isPlain }, mode)
       isWhole = true
     } finally {
@@ -111,11 +111,12 @@ export class FileMaker {
 }
 
 /** Writes a file's bytes, out of the pool's own memory. */
-function writeContent(fd: number, file: OpenFile): void {
+function writeContent(fd: number, file: OpenFile, onBytes: (count: number) => void): void {
   for (let position = 0; position < file.size; position += PIECE) {
     using view = file.map(position, Math.min(PIECE, file.size - position))
     for (const bytes of view.segmentsSync()) {
       for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done)
     }
+    onBytes(view.length)
   }
 }

@@ -159,3 +159,31 @@ describe("extract with several threads", () => {
     }
   })
 })
+
+describe("check with several threads", () => {
+  it("prints what one thread prints, damage in the order of the tree", () => {
+    const bytes = new Uint8Array(readFileSync(fixturePath("lz4-legacy.erofs")))
+    bytes.fill(0, bytes.length - 64 * 1024)
+    const damaged = join(scratch(), "damaged.erofs")
+    writeFileSync(damaged, bytes)
+    const images = [fixturePath("lz4-legacy.erofs"), fixturePath("share-new-default-name.erofs"), damaged]
+    for (const image of [...images, imageFile(manyFiles())]) {
+      for (const options of [[], ["--json"], ["--digest"]]) {
+        const one = run("check", "--jobs", "1", ...options, image)
+        expect(run("check", "--jobs", "3", ...options, image)).toEqual(one)
+        expect(one.code).toBe(image === damaged ? 1 : 0)
+        expect(one.stderr).toBe("")
+      }
+    }
+  })
+
+  it("counts what all threads have read", () => {
+    const image = imageFile(manyFiles())
+    const last = ["1", "3"].map((jobs) => {
+      const { stderr } = run("check", "--jobs", jobs, "--progress=json", image)
+      return JSON.parse(stderr.trim().split("\n").at(-1) as string)
+    })
+    expect(last[1]).toEqual(last[0])
+    expect(last[0]).toMatchObject({ entries: 303 })
+  })
+})
