@@ -59,7 +59,7 @@ export function cut(lz4: Lz4Wasm, bytes: Uint8Array, pcluster: number): Piece[] 
   return pieces
 }
 
-type Decode = (
+export type Decode = (
   source: number,
   sourceLength: number,
   target: number,
@@ -121,7 +121,7 @@ export class Core {
 }
 
 /** The native program, waiting to be told to decode all pieces once. */
-class NativeTimer {
+export class NativeTimer {
   readonly #child: ChildProcessWithoutNullStreams
   readonly #lines: AsyncIterator<string>
 

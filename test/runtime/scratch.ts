@@ -29,12 +29,12 @@ const PACKAGES: Record<string, string> = {
 const AFTERWARDS: Record<string, string> = { bun: "install.js", deno: "install.cjs" }
 
 /** Installs what is missing. Answers what could not be had, each with the reason. */
-export function prepareTools(): Record<string, string> {
+export function prepareTools(names = Object.keys(PACKAGES)): Record<string, string> {
   const missing: Record<string, string> = {}
   mkdirSync(SCRATCH, { recursive: true })
   const manifest = join(SCRATCH, "package.json")
   if (!existsSync(manifest)) writeFileSync(manifest, '{ "private": true }\n')
-  const wanted = Object.keys(PACKAGES).filter((name) => !isInstalled(name))
+  const wanted = names.filter((name) => !isInstalled(name))
   if (wanted.length > 0 && install(wanted) !== undefined) {
     // One that cannot be had should not keep the others away.
     for (const name of wanted) {
