@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Pages of users: the package as it lies on a web server, in a real Chromium. */
+import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -130,6 +131,20 @@ describe("a page", () => {
     })
     expect(answer.names).toContain("/text-300k")
     expect(answer.text.length).toBe(manifest["/text-16k"]?.size)
+  })
+
+  it("as the README has it lists the file that was picked", async () => {
+    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
+    const html = `<!doctype html><title>t</title><body>${readme.split("```html\n")[1]?.split("```")[0]}`
+    const folders = { "/node_modules/erofs-wasm/": folder(".") }
+    await using server = await serve({ folders, pages: { "/": html } })
+    const page = await browser.newPage()
+    const told = page.waitForEvent("console", (message) => message.text().includes("PRETTY_NAME"))
+    await page.goto(`${server.origin}/`)
+    await page.setInputFiles("#picker", folder("test/fixtures/demo").concat("aurora-1.0.erofs"))
+    expect((await told).text()).toContain('PRETTY_NAME="Aurora 1.0"')
+    expect(await page.textContent("body")).toMatch(/\/bin .*\/etc .*\/usr /s)
+    await page.close()
   })
 
   it("refuses, in a clear error, what is no image or none any more", async () => {

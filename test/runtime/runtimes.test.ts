@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The packed package in Node 20, 22 and 24, Deno and Bun: imported, type-checked, mounted, read. */
-import { readdirSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, inject, it } from "vitest"
@@ -83,6 +83,32 @@ describe.each(RUNTIMES)("in %s", (_title, name, command, args, version) => {
   })
 })
 
+describe("the README's program for", () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
+  const block = (language: string) => readme.split(`\`\`\`${language}\n`)[1]?.split("```")[0] as string
+
+  it("Node reads and maps", () => {
+    writeFileSync(
+      join(app, "ten-lines.js"),
+      block("js").replace("test/fixtures/images/lz4-legacy", "images/four-algorithms"),
+    )
+    const told = run(process.execPath, ["ten-lines.js"], app)
+    expect(told).toContain("/text-300k\n")
+    expect(told).toMatch(/^64 30\d{4}$/m)
+  })
+
+  const rights = { deno: ["run", "--no-prompt", "--allow-read=."], bun: ["run"] }
+  for (const [name, args] of Object.entries(rights)) {
+    it(`${name} lists and reads`, (context) => {
+      need(context, name)
+      writeFileSync(join(app, "list.ts"), block("ts"))
+      const told = run(tool(".bin", name), [...args, "list.ts", "images/aurora-1.0.erofs"], app)
+      expect(told).toContain("/etc/os-release\n")
+      expect(told).toContain('PRETTY_NAME="Aurora 1.0"')
+    })
+  }
+})
+
 it("in Node, require() finds it too", (context) => {
   need(context, "node22")
   const program = 'console.log(typeof require("erofs-wasm").PagePool.create)'
@@ -91,11 +117,13 @@ it("in Node, require() finds it too", (context) => {
 
 const OWN_TSC = fileURLToPath(new URL("../../node_modules/typescript/bin/tsc", import.meta.url))
 
+const TSC_5 = tool("typescript5/bin/tsc")
+
 describe.each([
   ["TypeScript 7", OWN_TSC, "", "nodenext", "nodenext"],
   ["TypeScript 7", OWN_TSC, "", "esnext", "bundler"],
-  ["TypeScript 5.9", tool("typescript5/bin/tsc"), "typescript5", "nodenext", "nodenext"],
-  ["TypeScript 5.9", tool("typescript5/bin/tsc"), "typescript5", "esnext", "bundler"],
+  ["TypeScript 5.9", TSC_5, "typescript5", "nodenext", "nodenext"],
+  ["TypeScript 5.9", TSC_5, "typescript5", "esnext", "bundler"],
 ])("the types hold for %s", (title, tsc, name, module, moduleResolution) => {
   it(`as ${module} modules, resolved as ${moduleResolution}, the libraries checked too`, (context) => {
     need(context, name)
@@ -114,6 +142,21 @@ describe.each([
     writeFileSync(config, JSON.stringify({ compilerOptions, files: ["types.ts"] }))
     expect(run(process.execPath, [tsc, "-p", config], app)).toBe("")
   })
+})
+
+it("the types hold for Node's own types, without those of pages", (context) => {
+  need(context, "@types/node")
+  const compilerOptions = {
+    target: "es2022",
+    lib: ["es2022", "esnext.disposable"],
+    module: "nodenext",
+    types: ["node"],
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+  }
+  writeFileSync(join(app, "tsconfig.node.json"), JSON.stringify({ compilerOptions, files: ["types.ts"] }))
+  expect(run(process.execPath, [OWN_TSC, "-p", "tsconfig.node.json"], app)).toBe("")
 })
 
 it("the types hold for Deno", (context) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Before the tests: the package packed and installed into an empty folder, and the runtimes it is tried in. */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { TestProject } from "vitest/node"
 import { requireBuilt } from "../support/built.js"
@@ -30,8 +30,8 @@ export default function setup(project: TestProject): () => void {
   writeFileSync(join(app, "package.json"), '{ "name": "app", "private": true, "type": "module" }\n')
   run("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", `./${filename}`], app)
   mkdirSync(join(app, "images"))
-  for (const file of ["four-algorithms.erofs"]) {
-    cpSync(join(root, "test/fixtures/images", file), join(app, "images", file))
+  for (const file of ["images/four-algorithms.erofs", "demo/aurora-1.0.erofs"]) {
+    cpSync(join(root, "test/fixtures", file), join(app, "images", basename(file)))
   }
   cpSync(join(root, "test/runtime/programs"), app, { recursive: true })
   project.provide("app", app)
