@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { requireBuilt } from "../support/built.js"
 import { launchChromium } from "../support/chromium.js"
 import { readFixture, readManifest } from "../support/flat-image.js"
+import { HttpServer } from "../support/http-server.js"
 import { ISOLATION, serve } from "../support/web-server.js"
 
 const folder = (path: string) => fileURLToPath(new URL(`../../${path}/`, import.meta.url))
@@ -112,6 +113,41 @@ it("module workers read through the pool of an isolated page, and one that is en
   expect([answer.second.pagesFilled, answer.here.pagesFilled]).toEqual([0, 0])
   expect(answer.together.pagesFilled).toBe(answer.first.pagesFilled)
   expect(answer.pinned).toBeGreaterThan(0)
+})
+
+describe("a page on another origin's image", () => {
+  it.each([
+    ["the Cache API", "cache", {}, false],
+    ["OPFS", "opfs", ISOLATION, true],
+  ])("reads it by ranges, and from %s when it comes again", async (_name, store, headers, isShared) => {
+    const bytes = readFixture("four-algorithms.erofs")
+    const remote = await HttpServer.start(bytes)
+    remote.headers = {
+      etag: '"v1"',
+      "access-control-allow-origin": "*",
+      "access-control-expose-headers": "content-range, content-length, etag",
+    }
+    const html = '<!doctype html><title>t</title><script type="module" src="/pages/http.js"></script>'
+    await using server = await serve({ folders: FOLDERS, pages: { "/": html }, headers })
+    const page = await browser.newPage()
+    const visit = async () => {
+      await page.goto(`${server.origin}/?${new URLSearchParams({ image: remote.url, store })}`)
+      const answer = await page.evaluate("globalThis.answer")
+      const { gets, requests } = remote
+      const methods = new Set(requests.map(({ method }) => method))
+      return { answer, gets: gets.length, ranges: gets.every(({ range }) => range), methods: [...methods] }
+    }
+    const first = await visit()
+    expect(first.answer).toMatchObject({ found: DIGESTS, isShared })
+    expect(first).toMatchObject({ ranges: true, methods: ["HEAD", "GET"] })
+    expect((first.answer as { bytesReceived: number }).bytesReceived).toBeLessThanOrEqual(bytes.length)
+    const second = await visit()
+    expect(second.answer).toMatchObject({ found: DIGESTS, bytesReceived: 0 })
+    expect(second.gets).toBe(first.gets)
+    remote.headers.etag = '"v2"'
+    expect((await visit()).gets).toBeGreaterThan(first.gets)
+    await page.close()
+  })
 })
 
 describe("a page", () => {
