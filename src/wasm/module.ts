@@ -70,7 +70,7 @@ async function compileEmbedded(variant: Variant): Promise<WebAssembly.Module> {
   const { base64 } =
     variant === "shared" ? await import("./generated/shared.js") : await import("./generated/plain.js")
   try {
-    return await WebAssembly.compile(decodeBase64(base64))
+    return await WebAssembly.compile(await inflate(decodeBase64(base64)))
   } catch (cause) {
     const way = "allow 'wasm-unsafe-eval' in its Content-Security-Policy, or give the core by init()"
     throw new ErofsError("ENOTSUP", `this host compiles no WebAssembly (${reasonOf(cause)}): ${way}`, {
@@ -119,4 +119,18 @@ function decodeBase64(base64: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length)
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
   return bytes
+}
+
+/** What of `node:zlib` is used where there is such a thing. */
+interface Zlib {
+  inflateRawSync(bytes: Uint8Array): Uint8Array<ArrayBuffer>
+}
+
+/** Raw DEFLATE. Node, Deno and Bun do it at once; loading Web streams would take Node longer than all the rest. */
+async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const host = globalThis as { process?: { getBuiltinModule?(name: string): unknown } }
+  const zlib = host.process?.getBuiltinModule?.("zlib") as Zlib | undefined
+  if (zlib) return zlib.inflateRawSync(bytes)
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"))
+  return new Uint8Array(await new Response(stream).arrayBuffer())
 }
