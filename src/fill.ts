@@ -154,7 +154,7 @@ function fillAtOnce(engine: Engine, content: Content, page: number, want: number
       farthest = needPage
       attempt = -1
     }
-    const missing = lacking(planned, slot, content)
+    const missing = lacking(engine, planned, slot, content)
     fillSync(engine, missing.content, missing.page, missing.want)
   }
   throw failure(status.TOO_SMALL, content, page * PAGE_SIZE)
@@ -195,7 +195,7 @@ async function fillInTime(
       attempt = -1
     }
     // Nobody else had the slot meanwhile.
-    const missing = lacking(planned, slot, content)
+    const missing = lacking(engine, planned, slot, content)
     await fillLater(engine, missing.content, missing.page, missing.want, undefined, signal)
   }
   throw failure(status.TOO_SMALL, content, page * PAGE_SIZE)
@@ -220,11 +220,11 @@ function plan(slot: Slot, content: Content, page: number, want: number, use: Use
 }
 
 /** The pages of another content that a plan lacks. Throws what the plan failed with, if it is not that. */
-function lacking(planned: number, slot: Slot, content: Content): Missing {
+function lacking(engine: Engine, planned: number, slot: Slot, content: Content): Missing {
   const { needPage, needCount, errorOffset } = slot
   if (planned === status.NEED_METADATA) {
     const metadata = content.metadata as Content
-    return { content: metadata, page: needPage, want: metadataPages(metadata, needPage) }
+    return { content: metadata, page: needPage, want: metadataPages(engine, metadata, needPage) }
   }
   if (planned === status.NEED_PACKED) {
     return { content: content.packed as Content, page: needPage, want: needCount }
@@ -351,9 +351,10 @@ function nidOf(content: Pick<Content, "nid">): { nid?: bigint } {
 }
 
 /** Pages of metadata that are worth bringing in together. */
-function metadataPages(metadata: Content, page: number): number {
-  const { window } = metadata
-  if (window) return window.want(page)
+function metadataPages(engine: Engine, metadata: Content, page: number): number {
+  const { window, space } = metadata
+  // Where many wait for one page the window is that of the first.
+  if (window) return engine.core.firstMissing(space, page, page + 1) > page ? 1 : window.want(page)
   const bytes = metadata.devices.primary.granularity ?? METADATA_WINDOW
   return Math.max(1, bytes >>> PAGE_BITS)
 }
@@ -375,7 +376,7 @@ export function* readMetadata(
     const bytes = engine.core.peek(metadata.space, position, length)
     if (bytes) return bytes
     const { missingPage } = engine.core
-    yield fill(engine, metadata, missingPage, metadataPages(metadata, missingPage))
+    yield fill(engine, metadata, missingPage, metadataPages(engine, metadata, missingPage))
   }
   throw failure(status.TOO_SMALL, metadata, position)
 }

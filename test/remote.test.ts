@@ -74,6 +74,15 @@ describe.each(["scattered", "compact"] as const)("an image of 500 MB with %s met
     await image.close()
   })
 
+  it("costs no more where many ask at the same time", async () => {
+    const { server, image } = await remote(layout)
+    const names = await image.readdir("/many")
+    const before = server.requests.length
+    await Promise.all(names.map((name) => image.lstat(`/many/${name}`)))
+    expect(server.requests.length - before).toBeLessThanOrEqual(4)
+    await image.close()
+  })
+
   it("costs at most 1.3 times the metadata's bytes for all that is known of 10,000 files", async () => {
     const { server, content, image } = await remote(layout)
     server.behaviour = async () => {

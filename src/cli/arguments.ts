@@ -63,6 +63,17 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
   { name: "offset", value: "BYTES", help: "where the image begins in its file: 4096, 0x1000, 4K, 1M, 1G" },
   { name: "platform", value: "P", help: "which one of an image in a registry: linux/amd64, linux/arm/v7" },
   { name: "plain-http", help: "ask the registry over HTTP" },
+  {
+    name: "header",
+    value: "TEXT",
+    isMultiple: true,
+    help: "for URLs and registries: a header of every request, 'Name: value'",
+  },
+  {
+    name: "cache",
+    value: "DIR",
+    help: "for URLs and registries: keep what is fetched in this directory, and use it",
+  },
   { name: "ignore-checksum", help: "go on though the checksum of the superblock is wrong" },
   { name: "verbose", help: "say more on errors, stack traces too" },
   { name: "quiet", help: "no progress, no warnings" },

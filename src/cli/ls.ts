@@ -97,14 +97,33 @@ class Lister {
 
   async #listOne(target: Target, path: string, hasHead: boolean): Promise<void> {
     const { args } = this.#call
-    const dirents = await this.#image.readdir(target, { withFileTypes: true })
-    const items: Item[] = dirents.map(({ name, nid }) => ({ name, path: below(path, name), target: { nid } }))
+    const needsStats = this.#isLong || this.#isJson
+    const items = await (needsStats && typeof target === "string"
+      ? this.#itemsWithStats(target, path)
+      : this.#items(target, path))
     if (args.has("all") && typeof target === "string") {
       const links = [".", ".."].map((name) => below(target, name))
       items.unshift(...links.map((link, i) => ({ name: i === 0 ? "." : "..", path: link, target: link })))
     }
     if (hasHead) this.#printHead(path)
     await this.#print(items)
+  }
+
+  async #items(target: Target, path: string): Promise<Item[]> {
+    const dirents = await this.#image.readdir(target, { withFileTypes: true })
+    return dirents.map(({ name, nid }) => ({ name, path: below(path, name), target: { nid } }))
+  }
+
+  /** Like {@link #items}. A walk brings in inodes together, which is much quicker where the image is remote. */
+  async #itemsWithStats(target: string, path: string): Promise<Item[]> {
+    const items: Item[] = []
+    const onError = (error: unknown, where: string): void => this.#call.report.error(error, where)
+    const start = await this.#image.realpath(target)
+    for await (const entry of this.#image.walk(start, { depth: 1, onError })) {
+      const { name, stats, depth } = entry
+      if (depth > 0) items.push({ name, path: below(path, name), target: entry, stats })
+    }
+    return items
   }
 
   async #listTree(path: string): Promise<void> {

@@ -6,9 +6,10 @@ import type { MountOptions } from "../mount.js"
 import { PagePool } from "../pool.js"
 import { offsetSource } from "../source/offset.js"
 import type { Source } from "../source/source.js"
+import { type Access, accessOf } from "./access.js"
 import type { Arguments } from "./arguments.js"
 import { UsageError } from "./exit.js"
-import { type Access, accessOf, openSource } from "./sources.js"
+import { openSource } from "./sources.js"
 
 /** How to open the image. */
 export interface OpenOptions {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { PAGE_SIZE } from "../core.js"
 import { ErofsError } from "../errors.js"
+import { accessOf } from "./access.js"
 import { type Call, type Command, JSON_OPTION, PROGRESS_OPTION } from "./arguments.js"
 import {
   type Counts,
@@ -17,7 +18,6 @@ import { DONE, UsageError } from "./exit.js"
 import type { ImageFile } from "./mounted.js"
 import { toJson } from "./print.js"
 import { Progress } from "./progress.js"
-import { accessOf } from "./sources.js"
 import { Workload } from "./workload.js"
 
 /** Bytes of pages that are held at once, unless the user says otherwise. */

@@ -144,6 +144,7 @@ class RegistryLayer implements OciSource {
   readonly name: string
   readonly layer: Readonly<OciLayer>
   readonly granularity?: number
+  readonly isRemote = true
   readonly #blob: HttpSource
   readonly #registry: Registry
   readonly #closing: AbortController
