@@ -37,7 +37,8 @@ export type {
 } from "./image.js"
 export type { ImageHandle, MountOptions } from "./mount.js"
 export type { Abortable } from "./options.js"
-export { type MapEntry, PagePool, type PoolOptions, type PoolStats } from "./pool.js"
+export { type MapEntry, PagePool, type PoolStats } from "./pool.js"
+export type { PoolOptions } from "./pool-options.js"
 export type { Residency, ResidentSpace } from "./residency.js"
 export { blobSource } from "./source/blob.js"
 export {

@@ -2,39 +2,17 @@
 import xxhash from "xxhash-wasm"
 import { Core, PAGE_SIZE } from "./core.js"
 import { driveAsync, driveSync } from "./drive.js"
-import { Engine, type Forgery, type Leak, type Sharing } from "./engine.js"
-import { ErofsError, withDetails } from "./errors.js"
+import { Engine, type Forgery, type Leak } from "./engine.js"
+import { ErofsError, isErofsError, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
 import { enter, type PoolHandle, whenClosed } from "./handle.js"
 import { Image } from "./image.js"
 import { type MountOptions, mountImage } from "./mount.js"
 import { type Abortable, checkOptions } from "./options.js"
+import { checkBytes, checkPoolOptions, type PoolLayout, type PoolOptions } from "./pool-options.js"
 import { describeResidency, type Residency } from "./residency.js"
 import type { Source } from "./source/source.js"
-import { defaultVariant } from "./wasm/module.js"
 import type { Xxh32 } from "./xattrs.js"
-
-/** Options of {@link PagePool.create}. */
-export interface PoolOptions {
-  /** Bytes for pages; default 64 MiB, at least 256 KiB. Tables take about 1 % more, see the README. */
-  bytes?: number
-  /** Bytes that {@link PagePool.resize} may go up to; default `bytes`. Costs address space, memory only once it is used. */
-  maxBytes?: number
-  /** Which pages lie in memory once; default "fingerprint". Several can be combined. */
-  sharing?: "none" | Sharing | readonly Sharing[]
-  /** How many workers may use the pool at once, this one included; default 8, at most 32; 1 in plain memory. */
-  workers?: number
-  /**
-   * Whether the pool lies in shared memory, default true where there is such a thing. Plain memory cannot be shared
-   * with workers, but copying out of it is about three times faster.
-   */
-  shared?: boolean
-  /**
-   * Told of views that were collected without having been disposed of, once what they held has been given back.
-   * Default: a process warning where there are such, else one on the console.
-   */
-  onLeak?: (leak: Leak) => void
-}
 
 /** A live view of a mounted image. */
 export interface MapEntry {
@@ -90,13 +68,8 @@ export interface PoolStats {
   viewsLeaked: number
 }
 
-const DEFAULT_BYTES = 64 << 20
-const MIN_BYTES = 256 << 10
 /** Address spaces beyond one a frame: open files without pages. */
 const EXTRA_SPACES = 16384
-const DEFAULT_WORKERS = 8
-const MAX_WORKERS = 32
-const SHARINGS: readonly string[] = ["fingerprint", "content"]
 
 /**
  * A pool of pages, in one WebAssembly memory, that every image mounted into it shares. Files with the same content
@@ -123,25 +96,11 @@ export class PagePool {
 
   /** Makes a pool. Throws ENOMEM if its memory cannot be had, EINVAL for sizes that make no sense. */
   static async create(options: PoolOptions = {}): Promise<PagePool> {
-    checkOptions(options, ["bytes", "maxBytes", "sharing", "shared", "workers", "onLeak"])
-    const bytes = options.bytes ?? DEFAULT_BYTES
-    const maxBytes = options.maxBytes ?? bytes
-    const shared = options.shared ?? defaultVariant() === "shared"
-    const workers = options.workers ?? (shared ? DEFAULT_WORKERS : 1)
-    checkBytes(bytes)
-    if (!Number.isSafeInteger(maxBytes) || maxBytes < bytes) {
-      throw new ErofsError("EINVAL", `maxBytes ${maxBytes} is less than the ${bytes} bytes of the pool`)
-    }
-    if (!Number.isInteger(workers) || workers < 1 || workers > (shared ? MAX_WORKERS : 1)) {
-      throw new ErofsError("EINVAL", `a pool in ${shared ? "shared" : "plain"} memory for ${workers} workers`)
-    }
-    const sharing = toSharing(options.sharing ?? "fingerprint")
-    const frames = Math.floor(maxBytes / PAGE_SIZE)
-    const sizes = { frames, spaces: frames + EXTRA_SPACES, workers }
-    const core = await Core.create(shared ? "shared" : "plain", sizes)
+    const { frames, ...layout } = checkPoolOptions(options)
+    const core = await createCore(layout)
     const xxh32 = await loadXxh32(core)
-    core.resize(Math.floor(bytes / PAGE_SIZE))
-    const engine = new Engine(core, sharing)
+    core.resize(frames)
+    const engine = new Engine(core, layout.sharing)
     engine.onLeak = options.onLeak ?? warnOfLeak
     return new PagePool(engine, xxh32)
   }
@@ -317,18 +276,17 @@ export class PagePool {
   }
 }
 
-/** Which pages are shared, after what the caller wrote. */
-function toSharing(sharing: NonNullable<PoolOptions["sharing"]>): ReadonlySet<Sharing> {
-  if (sharing === "none") return new Set()
-  const wanted = typeof sharing === "string" ? [sharing] : sharing
-  const unknown = wanted.find((one) => !SHARINGS.includes(one))
-  if (unknown !== undefined) throw new ErofsError("ENOTSUP", `sharing '${unknown}' is not supported`)
-  return new Set(wanted)
-}
-
-function checkBytes(bytes: number): void {
-  if (Number.isSafeInteger(bytes) && bytes >= MIN_BYTES) return
-  throw new ErofsError("EINVAL", `a pool of ${bytes} bytes: at least ${MIN_BYTES} are needed`)
+/** A core with the first number of places that there is memory for. Throws ENOMEM if there is none. */
+async function createCore({ variant, maxFrames, workers }: Omit<PoolLayout, "frames">): Promise<Core> {
+  const sizes = { frames: maxFrames, spaces: maxFrames + EXTRA_SPACES }
+  for (const count of workers.slice(0, -1)) {
+    try {
+      return await Core.create(variant, { ...sizes, workers: count })
+    } catch (error) {
+      if (!isErofsError(error, "ENOMEM")) throw error
+    }
+  }
+  return await Core.create(variant, { ...sizes, workers: workers.at(-1) as number })
 }
 
 /** The hash of name filters. Hosts that were given the core since they compile nothing refuse its module, too: the core has it. */
