@@ -49,11 +49,17 @@ export type ThreadAnswer = { count: number } | { code: ErofsError["code"]; reaso
 /** Bytes that pass from one thread to the other at once. */
 export const PASSED_BYTES = 1 << 20
 
+/** What the shared words say: whether the last request has been answered, whether the thread has started. */
+export const ANSWERED = 0
+export const STARTED = 1
+/** Milliseconds that a thread may take to start. */
+const START_TIME = 60_000
+
 /** A thread that reads a remote file for one that waits meanwhile. */
 class FetchingThread {
   readonly #worker: Worker
   readonly #bytes = new Uint8Array(new SharedArrayBuffer(PASSED_BYTES))
-  readonly #signal = new Int32Array(new SharedArrayBuffer(4))
+  readonly #signal = new Int32Array(new SharedArrayBuffer(8))
   readonly #port: MessageChannel["port1"]
 
   constructor(start: ThreadStart) {
@@ -89,9 +95,13 @@ class FetchingThread {
   }
 
   #ask(request: ThreadRequest): number {
-    Atomics.store(this.#signal, 0, 0)
+    // Nobody can tell one who waits that the thread could not be started.
+    if (Atomics.wait(this.#signal, STARTED, 0, START_TIME) === "timed-out") {
+      throw new ErofsError("EIO", "the thread that fetches does not start")
+    }
+    Atomics.store(this.#signal, ANSWERED, 0)
     this.#port.postMessage(request)
-    Atomics.wait(this.#signal, 0, 0)
+    Atomics.wait(this.#signal, ANSWERED, 0)
     const answer = receiveMessageOnPort(this.#port)?.message as ThreadAnswer
     if ("count" in answer) return answer.count
     throw new ErofsError(answer.code, answer.reason)

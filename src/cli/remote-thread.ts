@@ -3,7 +3,13 @@
 import { type MessagePort, workerData } from "node:worker_threads"
 import { ErofsError, isErofsError } from "../errors.js"
 import type { AsyncSource } from "../source/source.js"
-import type { ThreadAnswer, ThreadRequest, ThreadStart } from "./fetching-thread.js"
+import {
+  ANSWERED,
+  STARTED,
+  type ThreadAnswer,
+  type ThreadRequest,
+  type ThreadStart,
+} from "./fetching-thread.js"
 import { openRemote } from "./remote.js"
 import { StreamReader } from "./stream-reader.js"
 
@@ -44,6 +50,11 @@ async function end(): Promise<void> {
 port.on("message", async (request: ThreadRequest) => {
   if (!request) return await end()
   port.postMessage(await answer(request))
-  Atomics.store(signal, 0, 1)
-  Atomics.notify(signal, 0)
+  raise(ANSWERED)
 })
+raise(STARTED)
+
+function raise(word: number): void {
+  Atomics.store(signal, word, 1)
+  Atomics.notify(signal, word)
+}
