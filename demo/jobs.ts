@@ -49,9 +49,10 @@ export class Jobs {
     const bar = h("progress", { max: 1, "aria-label": title })
     const words = h("span", { class: "muted" }, "…")
     const stop = h("button", { type: "button", class: "quiet", click: () => controller.abort() }, "Cancel")
+    // Not read out at each step: the end is.
     const card = h(
       "div",
-      { class: "job" },
+      { class: "job", "aria-live": "off" },
       h("div", { class: "job-head" }, h("strong", {}, title), stop),
       bar,
       words,

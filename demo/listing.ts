@@ -57,7 +57,7 @@ function entryRow(entry: WalkEntry): HTMLElement {
     "div",
     { class: "row entry-row" },
     icon(iconOf(type)),
-    h("span", { class: "name" }, nameText(entry.name)),
+    h("span", { class: "name", title: nameText(entry.name) }, nameText(entry.name)),
     h("span", { class: "entry-size" }, type === "file" ? sizeText(stats.size) : ""),
     h("span", { class: "entry-mode" }, modeText(stats)),
     h("span", { class: "entry-time" }, timeText(stats.mtimeNs)),

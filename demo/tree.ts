@@ -202,7 +202,7 @@ export class TreeView {
       row.parent
         ? icon(iconOf(row.type, row.isOpen))
         : h("span", { class: "swatch", "data-color": row.opened.color }),
-      h("span", { class: "name" }, nameText(row.name)),
+      h("span", { class: "name", title: nameText(row.name) }, nameText(row.name)),
     )
     if (row.error !== undefined) {
       element.classList.add("tree-damaged")

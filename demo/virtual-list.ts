@@ -40,6 +40,8 @@ export class VirtualList {
   /** Pixels from the list's beginning to what is seen first, as if the list had its whole height. */
   #top = 0
   #frame = 0
+  /** The active row was to be shown while the list was out of sight. */
+  #isRevealDue = false
 
   constructor(options: ListOptions) {
     this.#options = options
@@ -53,7 +55,7 @@ export class VirtualList {
     this.element.addEventListener("focus", () => {
       if (this.#active < 0 && this.#count > 0 && this.element.matches(":focus-visible")) this.#mark(0)
     })
-    new ResizeObserver(() => this.#draw()).observe(this.element)
+    new ResizeObserver(() => this.#resized()).observe(this.element)
   }
 
   /** Index of the active row, -1: none. */
@@ -96,7 +98,15 @@ export class VirtualList {
     return (this.#height - clientHeight) / (MAX_HEIGHT - clientHeight)
   }
 
+  /** Also when the list comes into sight: browsers forget where a hidden element was scrolled to. */
+  #resized(): void {
+    if (this.element.clientHeight === 0) return
+    this.#scrollTo(this.#top)
+    if (this.#active >= 0 && this.#isRevealDue) this.#reveal(this.#active)
+  }
+
   #scrolled(): void {
+    if (this.element.clientHeight === 0) return
     const ratio = this.#ratio
     // What the keyboard set is more exact than what the scroll bar can say.
     if (Math.abs(this.element.scrollTop - this.#top / ratio) > 1) this.#top = this.element.scrollTop * ratio
@@ -157,6 +167,8 @@ export class VirtualList {
   #reveal(index: number): void {
     const { rowHeight } = this.#options
     const { clientHeight } = this.element
+    this.#isRevealDue = clientHeight === 0
+    if (this.#isRevealDue) return
     const top = index * rowHeight
     if (top < this.#top) this.#scrollTo(top)
     else if (top + rowHeight > this.#top + clientHeight) this.#scrollTo(top + rowHeight - clientHeight)

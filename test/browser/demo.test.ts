@@ -190,6 +190,27 @@ describe("a file", () => {
     expect(await bytes.getByRole("option").count()).toBeLessThan(100)
   })
 
+  it("beyond 4 GiB is scrolled to its last byte", async () => {
+    await choose(fixture("images/huge-zstd-48bit.erofs"))
+    await goTo("above-4g")
+    await panel().getByText("Hex").click()
+    const bytes = panel().getByRole("listbox")
+    await bytes.getByText("000000000000").waitFor()
+    await bytes.focus()
+    await page.keyboard.press("End")
+    const { size } = readManifest("huge-chunk.json")["/above-4g"] as { size: number }
+    const last = Math.floor((size - 1) / 16) * 16
+    await bytes.getByText(last.toString(16).padStart(12, "0")).waitFor()
+    await page.keyboard.press("ArrowUp")
+    const active = bytes.getByRole("option", { selected: true })
+    expect(await active.textContent()).toMatch(new RegExp(`^${(last - 16).toString(16).padStart(12, "0")}`))
+    expect(await active.isVisible()).toBe(true)
+    await bytes.hover()
+    await page.mouse.wheel(0, -22)
+    await page.keyboard.press("Home")
+    await bytes.getByText("000000000000").waitFor()
+  })
+
   it("is shown as a picture", async () => {
     await page.getByText(TWO).click()
     await goTo("usr", "share", "pictures", "aurora.png")
@@ -443,10 +464,13 @@ it("a narrow screen shows one part at a time, and Back leads back", async () => 
   await visit({ width: 380, height: 740 })
   await choose(fixture("images/lz4-legacy.erofs"))
   await title().waitFor()
-  const isWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)
-  expect(isWide).toBe(false)
-  await page.getByRole("button", { name: "Files" }).click()
+  for (const name of ["Pool", "Content", "Files"]) {
+    await page.getByRole("button", { name, exact: true }).click()
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+    expect([name, overflow]).toEqual([name, 0])
+  }
   await expect.poll(() => page.locator("#details").isVisible()).toBe(false)
+  expect(await row("lz4-legacy.erofs").isVisible()).toBe(true)
   await row("text-16k").click()
   await expect.poll(() => title().textContent()).toBe("text-16k")
   expect(await page.locator("#tree").isVisible()).toBe(false)
