@@ -111,6 +111,16 @@ describe("residency", () => {
     const pages = Math.ceil(file.size / PAGE)
     expect(spaces).toContainEqual({ pages, images: [0], kind: "file" })
   })
+
+  it("tells whose pages they are when no file of theirs is open any more", async () => {
+    const pool = await PagePool.create({ bytes: 8 << 20 })
+    for (const name of ["meta-48bit-metabox", "many-zd"]) {
+      for (const _ of mountFixture(pool, name).walkSync("/"));
+    }
+    const { spaces } = pool.residency()
+    expect(spaces.length).toBeGreaterThan(100)
+    expect(spaces.filter(({ images }) => images.length !== 1)).toEqual([])
+  })
 })
 
 describe("an image that is mounted again by its handle", () => {

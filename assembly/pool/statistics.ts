@@ -154,8 +154,8 @@ export function describeAliases(worker: usize, first: u32, count: u32, target: u
 }
 
 /**
- * Describes an address space in words at `target`: pages, whether it is a device, mounts that refer to it (at most
- * `limit`). Answers how many words; 0 if there is no such space.
+ * Describes an address space in words at `target`: pages, whether it is a device, mounts that refer to it or own it (at
+ * most `limit`, one of them perhaps twice). Answers how many words; 0 if there is no such space.
  */
 export function describeSpace(worker: usize, space: u32, target: usize, limit: u32): u32 {
   let words: u32 = 0
@@ -165,6 +165,11 @@ export function describeSpace(worker: usize, space: u32, target: usize, limit: u
     store<u32>(target, record.pages)
     store<u32>(target, u32(record.tag == TAG_DEVICE), 4)
     words = 2
+    // What belongs to one mount is its own even while no file of it is open.
+    if (record.owner && limit) {
+      store<u32>(target, record.owner, 8)
+      words++
+    }
     for (let number = record.members; number && words < limit + 2; number = memberRecord(number).next) {
       store<u32>(target + ((words as usize) << 2), memberRecord(number).mount)
       words++
