@@ -73,7 +73,7 @@ async function collect(
     if (value) {
       pieces.push(value)
       done += value.length
-      progress(done, total, words(done))
+      progress(done, total, () => words(done))
     }
     if (value && done - handedOver < PART) continue
     parts.push(new Blob(pieces))

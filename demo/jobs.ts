@@ -8,8 +8,8 @@ import { percentText } from "./words.js"
 export interface Job {
   /** Aborted when the reader stops the job. */
   readonly signal: AbortSignal
-  /** How far it is: `done` of `total` (unknown: undefined), and in words. */
-  progress(done: number, total: number | undefined, words: string): void
+  /** How far it is: `done` of `total` (unknown: undefined), and in words, which are not always asked for. */
+  progress(done: number, total: number | undefined, words: () => string): void
 }
 
 /** What can be done about an error. */
@@ -28,6 +28,8 @@ export interface Ending<T> {
 
 /** Milliseconds before a job is shown: what is done sooner needs no word. */
 const SHOW_AFTER = 250
+/** Milliseconds between words on how far a job is. */
+const TELL_EVERY = 80
 /** Milliseconds that a result stays. */
 const STAY = 4000
 
@@ -57,14 +59,18 @@ export class Jobs {
       bar,
       words,
     )
+    let told = 0
     const timer = setTimeout(() => this.#corner.append(card), SHOW_AFTER)
     try {
       const result = await work({
         signal: controller.signal,
         progress(at, total, text) {
+          const now = performance.now()
+          if (now - told < TELL_EVERY) return
+          told = now
           if (total === undefined) bar.removeAttribute("value")
           else bar.value = total === 0 ? 1 : at / total
-          words.textContent = total === undefined ? text : `${percentText(at, total)} · ${text}`
+          words.textContent = total === undefined ? text() : `${percentText(at, total)} · ${text()}`
         },
       })
       if (done) this.say(done(result))

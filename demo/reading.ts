@@ -32,56 +32,74 @@ const PIECE = 256 << 10
 const SMALL_PIECE = 16 << 10
 const SMALL = 32 << 20
 
+/** Files that are read side by side, so that none waits for the bytes of another. */
+const LANES = 8
+
 /** Reads all files of the images, one image after the other. Damage does not end it. Throws when it is stopped. */
 export async function readAll(
   images: readonly OpenImage[],
-  { signal, progress }: Job,
+  job: Job,
   { leastTime }: Pace,
 ): Promise<Findings> {
   const damages: Damage[] = []
   const todo: { opened: OpenImage; entry: WalkEntry }[] = []
-  let total = 0
   for (const opened of images) {
-    progress(0, undefined, `Listing ${opened.name}: ${counted(todo.length, "file")}`)
-    for (const entry of await filesOf(opened, damages, signal)) {
-      todo.push({ opened, entry })
-      total += Number(entry.stats.size)
-    }
+    for (const entry of await filesOf(opened, damages, job)) todo.push({ opened, entry })
   }
-  const buffer = new Uint8Array(leastTime > 0 && total < SMALL ? SMALL_PIECE : PIECE)
+  const total = todo.reduce((sum, { entry }) => sum + Number(entry.stats.size), 0)
+  const isWatched = leastTime > 0
+  const piece = isWatched && total < SMALL ? SMALL_PIECE : PIECE
   const began = performance.now()
+  let next = 0
   let bytes = 0
-  for (const [index, { opened, entry }] of todo.entries()) {
-    const before = bytes
-    try {
-      await using file = await opened.image.open({ nid: entry.nid }, { signal })
-      for (let position = 0; position < file.size; position += buffer.length) {
-        bytes += await file.read(buffer, position, { signal })
-        progress(
-          bytes,
-          total,
-          `${opened.name}: ${sizeText(bytes)} of ${sizeText(total)}, ${counted(index + 1, "file")}`,
-        )
-        const due = began + (bytes / total) * leastTime
-        const early = due - performance.now()
-        if (early > 4) await pause(early, signal)
-        else await breathe(signal)
+
+  /** Waits until so much may have been read. */
+  const keepPace = async (): Promise<void> => {
+    const early = began + (bytes / total) * leastTime - performance.now()
+    if (early > 4) await pause(early, job.signal)
+    else await breathe(job.signal)
+  }
+  const lane = async (): Promise<void> => {
+    const buffer = new Uint8Array(piece)
+    for (let file = todo[next++]; file; file = todo[next++]) {
+      const { opened, entry } = file
+      const size = Number(entry.stats.size)
+      let done = 0
+      try {
+        await using open = await opened.image.open({ nid: entry.nid }, { signal: job.signal })
+        while (done < size) {
+          const count = await open.read(buffer, done, { signal: job.signal })
+          done += count
+          bytes += count
+          job.progress(bytes, total, () => {
+            const files = counted(Math.min(next, todo.length), "file")
+            return `${opened.name}: ${sizeText(bytes)} of ${sizeText(total)}, ${files}`
+          })
+          await keepPace()
+        }
+      } catch (error) {
+        job.signal.throwIfAborted()
+        damages.push({ opened, path: entry.path, error })
+        bytes += size - done
       }
-    } catch (error) {
-      signal.throwIfAborted()
-      damages.push({ opened, path: entry.path, error })
-      bytes = before + Number(entry.stats.size)
     }
   }
+  // Whoever watches wants to see one file after the other.
+  await Promise.all(Array.from({ length: isWatched ? 1 : LANES }, lane))
   return { files: todo.length, bytes: total, damages }
 }
 
 /** The regular files of an image, each inode once. */
-async function filesOf(opened: OpenImage, damages: Damage[], signal: AbortSignal): Promise<WalkEntry[]> {
+async function filesOf(
+  opened: OpenImage,
+  damages: Damage[],
+  { signal, progress }: Job,
+): Promise<WalkEntry[]> {
   const files = new Map<bigint, WalkEntry>()
   const onError = (error: unknown, path: string) => damages.push({ opened, path, error })
   for await (const entry of opened.image.walk("/", { onError, signal })) {
-    if (entry.isFile() && !files.has(entry.nid)) files.set(entry.nid, entry)
+    if (entry.isFile()) files.set(entry.nid, files.get(entry.nid) ?? entry)
+    progress(0, undefined, () => `Listing ${opened.name}: ${counted(files.size, "file")}`)
     await breathe(signal)
   }
   return [...files.values()]

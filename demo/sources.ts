@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Where images come from: files of the reader's own, and addresses. */
 import { blobSource, httpSource, type Source } from "erofs-wasm"
+import { windowed } from "./windowed.js"
 
 /** Something that can be opened, as often as needed. */
 export type Origin = { file: File } | { url: URL }
@@ -14,5 +15,7 @@ export function nameOf(origin: Origin): string {
 
 /** A source on an origin. */
 export async function sourceOf(origin: Origin, signal?: AbortSignal): Promise<Source> {
-  return "file" in origin ? blobSource(origin.file) : httpSource(origin.url, signal ? { signal } : {})
+  return "file" in origin
+    ? windowed(blobSource(origin.file))
+    : httpSource(origin.url, signal ? { signal } : {})
 }

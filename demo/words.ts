@@ -2,6 +2,8 @@
 /** Numbers, names and inodes as people read them. */
 import type { BigIntStats, Dirent } from "erofs-wasm"
 
+const NUMBERS = new Intl.NumberFormat("en")
+
 /** Types of inodes. */
 export type InodeType = "file" | "dir" | "symlink" | "char" | "block" | "fifo" | "socket"
 
@@ -41,7 +43,7 @@ export function sizeText(bytes: number | bigint): string {
 
 /** A count with its digits in groups. */
 export function countText(count: number | bigint): string {
-  return count.toLocaleString("en")
+  return NUMBERS.format(count)
 }
 
 /** `1 file`, `2 files`. */
