@@ -16,7 +16,7 @@ import type { Origin } from "./sources.js"
 import { type Place, TreeView } from "./tree.js"
 import { counted, nameText, sizeText } from "./words.js"
 
-const session = await Session.create({ bytes: 64 << 20, sharing: ["fingerprint", "content"] })
+const session = await Session.create({ bytes: 64 << 20, sharing: ["content"] })
 const jobs = new Jobs(byId("jobs"))
 const tree = new TreeView(session, chosen, (opened) => void close(opened))
 const details = new DetailsView(byId("details"), {
@@ -28,9 +28,11 @@ const details = new DetailsView(byId("details"), {
 })
 const pool = new PoolView(byId("pool"), session, {
   readAll: (leastTime) => void read(session.images, leastTime),
-  configure: (settings) => void configure(settings),
+  configure,
 })
 let selected: Place | undefined
+let readings = 0
+let changes = Promise.resolve()
 
 byId("tree").append(tree.element)
 session.addEventListener("change", changed)
@@ -77,21 +79,31 @@ async function attach(opened: OpenImage): Promise<void> {
   if (again) await goTo({ opened: again, path: "/" })
 }
 
-async function configure(settings: PoolSettings): Promise<void> {
-  const place = selected
-  select(undefined)
-  await jobs.run("Making another pool", ({ signal }) => session.configure(settings, signal))
-  const opened = session.images.find(({ id }) => id === place?.opened.id)
-  if (place && opened) await goTo({ opened, path: place.path })
+/** Puts another pool in the place of this one; one change after the other. */
+function configure(settings: PoolSettings): void {
+  const work = async () => {
+    const place = selected
+    pool.state = "changing"
+    select(undefined)
+    await jobs.run("Making another pool", ({ signal }) => session.configure(settings, signal))
+    pool.state = "idle"
+    const opened = session.images.find(({ id }) => id === place?.opened.id)
+    if (!place || !opened) return
+    select({ opened, path: place.path })
+    await tree.show({ opened, path: place.path })
+  }
+  changes = changes.then(work)
 }
 
 /** Reads all files of images; says what is damaged. */
 async function read(images: readonly OpenImage[], leastTime: number): Promise<void> {
-  pool.isReading = true
+  readings++
+  pool.state = "reading"
   const title =
     images.length === 1 ? `Reading ${nameText((images[0] as OpenImage).name)}` : "Reading all files"
   const findings = await jobs.run(title, (job) => readAll(images, job, { leastTime }))
-  pool.isReading = false
+  readings--
+  pool.state = readings > 0 ? "reading" : "idle"
   if (!findings) return
   const { files, bytes, damages } = findings
   if (damages.length === 0) jobs.say(`${counted(files, "file")}, ${sizeText(bytes)}: all of it could be read`)

@@ -12,10 +12,11 @@ const LIVE = 60
 const IDLE = 300
 /** Mebibytes. */
 const POOL_SIZES = [1, 4, 16, 64, 256]
+/** Equal pages are told by their bytes; fingerprints are what images claim, and believed here. */
 const SHARINGS: [value: string, text: string][] = [
-  ["fingerprint,content", "files and pages shared"],
-  ["fingerprint", "files shared by fingerprint"],
   ["content", "equal pages shared"],
+  ["fingerprint", "files shared by fingerprint"],
+  ["fingerprint,content", "both shared"],
   ["", "nothing shared"],
 ]
 
@@ -38,6 +39,11 @@ export class PoolView {
   readonly #spot = h("p", { class: "spot muted" })
   readonly #read: HTMLButtonElement
   readonly #slowly = h("input", { type: "checkbox", checked: true })
+  readonly #size = choice(
+    "Size of the pool",
+    POOL_SIZES.map((size) => [String(size << 20), `${size} MiB`]),
+  )
+  readonly #sharing = choice("What is shared", SHARINGS)
   #residency: Residency | undefined
   #last = ""
 
@@ -80,33 +86,31 @@ export class PoolView {
     this.#picture.element.addEventListener("pointermove", (event) => this.#point(event))
     this.#picture.element.addEventListener("pointerleave", () => this.#spot.replaceChildren())
     session.addEventListener("change", () => this.#look())
+    this.state = "idle"
     this.#watch()
   }
 
-  /** While all files are being read, it cannot be asked for again. */
-  set isReading(isReading: boolean) {
-    this.#read.disabled = isReading
+  /** While files are read the pool cannot be changed, and while it is changed nothing can be read. */
+  set state(state: "idle" | "reading" | "changing") {
+    this.#read.disabled = state !== "idle"
+    // While it changes they stay as they are: a control that is disabled loses the focus.
+    this.#size.disabled = state === "reading"
+    this.#sharing.disabled = state === "reading"
+    if (state !== "idle") return
+    const { bytes, sharing } = this.#session.settings
+    this.#size.value = String(bytes)
+    this.#sharing.value = sharing.join()
   }
 
   #settings(actions: PoolActions): HTMLElement {
-    const { bytes, sharing } = this.#session.settings
-    const choice = (label: string, options: [value: string, text: string][], chosen: string) =>
-      h(
-        "select",
-        { "aria-label": label },
-        ...options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)),
-      )
-    const sizes = POOL_SIZES.map((size): [string, string] => [String(size << 20), `${size} MiB`])
-    const size = choice("Size of the pool", sizes, String(bytes))
-    const shared = choice("What is shared", SHARINGS, sharing.join())
     const change = () =>
       actions.configure({
-        bytes: Number(size.value),
-        sharing: shared.value.split(",").filter(Boolean) as Sharing[],
+        bytes: Number(this.#size.value),
+        sharing: this.#sharing.value.split(",").filter(Boolean) as Sharing[],
       })
-    size.addEventListener("change", change)
-    shared.addEventListener("change", change)
-    return h("div", { class: "pool-settings" }, size, shared)
+    this.#size.addEventListener("change", change)
+    this.#sharing.addEventListener("change", change)
+    return h("div", { class: "pool-settings" }, this.#size, this.#sharing)
   }
 
   /** Looks again and again; often while the pool changes. */
@@ -227,6 +231,10 @@ export class PoolView {
     const group = groups[frames[frame] as number]
     this.#spot.textContent = `Frame ${countText(frame)}: ${group ? groupText(group) : "free"}`
   }
+}
+
+function choice(label: string, options: [value: string, text: string][]): HTMLSelectElement {
+  return h("select", { "aria-label": label }, ...options.map(([value, text]) => h("option", { value }, text)))
 }
 
 /** Place of a group in the legend: single images, shared pages, metadata, anything else. */

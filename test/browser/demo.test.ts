@@ -327,6 +327,24 @@ describe("the pool", () => {
     expect(await both.count()).toBe(0)
   })
 
+  it("spares fetching and decoding what fingerprints say is there", async () => {
+    await page.getByText(TWO).click()
+    await row("aurora-1.1.erofs").waitFor()
+    await pool().getByLabel("slowly").uncheck()
+    const decoded: number[] = []
+    for (const mode of ["nothing shared", "files shared by fingerprint"]) {
+      await pool().getByLabel("What is shared").selectOption(mode)
+      // What opening the images takes.
+      await expect.poll(() => figure("Decoded")).toMatch(/KiB$/)
+      await page.getByRole("button", { name: "Read all files" }).click()
+      await page.getByText(/all of it could be read$/).waitFor()
+      await page.getByText(/all of it could be read$/).waitFor({ state: "detached" })
+      decoded.push(Number.parseFloat(await figure("Decoded")))
+    }
+    expect(await figure("Decoded")).toMatch(/MiB$/)
+    expect(decoded[1]).toBeLessThan(decoded[0] as number)
+  })
+
   it("shares nothing if told so", async () => {
     await page.getByText(TWO).click()
     await row("aurora-1.1.erofs").waitFor()
