@@ -319,7 +319,7 @@ describe("the pool", () => {
     // Only pages of directories are an image's own.
     const own = legend.locator("li", { hasText: /^lz4-legacy[\d.]+ KiB$/ }).locator(".legend-size")
     await both.waitFor()
-    expect(Number.parseFloat((await own.textContent()) ?? "")).toBeLessThan(20)
+    await expect.poll(async () => Number.parseFloat((await own.textContent()) ?? "")).toBeLessThan(20)
     await pool().getByLabel("What is shared").selectOption("files shared by fingerprint")
     await both.waitFor({ state: "detached" })
     await page.getByRole("button", { name: "Read all files" }).click()
