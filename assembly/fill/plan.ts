@@ -13,6 +13,7 @@ import { BUSY_FRAME, frameRecord, frameState, freeFrame, isBusyFor, unpinFrame }
 import { lock, unlock } from "../pool/lock"
 import { findPage, insertPage, pinPage, removePage } from "../pool/pages"
 import { takeRun } from "../pool/reclaim"
+import { spaceRecord } from "../pool/spaces"
 import {
   DIRECT_PAGES,
   EXTENT_IN_METADATA,
@@ -109,7 +110,9 @@ function cutWindow(slot: Slot): i32 {
   }
   const left = pagesFor(slot.size) - slot.page
   const want = min<u64>(min<u32>(slot.want, control().windowLimit), left) as u32
-  let pages: u32 = 1
+  // Most files are read as a whole, and nothing of them is there: that saves looking for every page. Another
+  // worker may bring one in meanwhile; enterPages() sees it, under the lock.
+  let pages: u32 = spaceRecord(slot.space).pages ? 1 : want
   while (pages < want) {
     if (findPage(slot.space, slot.page + pages) >= 0) break
     pages++
@@ -303,8 +306,9 @@ function layDirectRun(slot: Slot): void {
 /** Marks the complete pages of the run busy in the page index, but for those that are there already. Under the lock. */
 function enterPages(slot: Slot): void {
   const end = min<u64>(endOfComplete(slot), slot.runPage + slot.runLength)
+  const isEmpty = spaceRecord(slot.space).pages == 0
   for (let page = max(firstComplete(slot), slot.runPage); page < end; page++) {
-    const there = findPage(slot.space, page)
+    const there = isEmpty ? -1 : findPage(slot.space, page)
     if (there >= 0) {
       const state = frameState(there as u32)
       if (!(state & BUSY_FRAME)) continue
