@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What tests use of `node:crypto`: SHA-256 at once, which `crypto.subtle` cannot do (it checks this one in a test). */
+import { Buffer } from "buffer"
 
 class Sha256 {
   readonly #pieces: Uint8Array[] = []
@@ -9,9 +10,11 @@ class Sha256 {
     return this
   }
 
-  digest(encoding: "hex"): string {
-    if (encoding !== "hex") throw new Error(`no digest as ${encoding}`)
-    return sha256(concatenate(this.#pieces))
+  digest(): Buffer
+  digest(encoding: "hex"): string
+  digest(encoding?: "hex"): Buffer | string {
+    const digest = Buffer.from(sha256(concatenate(this.#pieces)), "hex")
+    return encoding === undefined ? digest : digest.toString(encoding)
   }
 }
 
