@@ -7,6 +7,9 @@ import { driveAsync, driveSync, type Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { ErofsError, isErofsError, withDetails } from "./errors.js"
 import type { AlgorithmConfig } from "./format/compression.js"
+import { encodeName } from "./format/names.js"
+import { nidToBigInt } from "./format/nid.js"
+import type { Sidecar } from "./format/sidecar.js"
 import type { Superblock } from "./format/superblock.js"
 import { Inodes, type Node } from "./inodes.js"
 import { Paths, type Target, targetText } from "./paths.js"
@@ -26,6 +29,8 @@ export interface MountedImage {
   domainSpace: number
   /** Says whether files are what they claim; undefined: they are believed. */
   verifier: Verifier | undefined
+  /** Fingerprints that the user gave for the image. */
+  sidecar: Sidecar | undefined
   /** The primary device as metadata. */
   device: Content
   xxh32: Xxh32
@@ -43,6 +48,7 @@ export interface Holder {
   readonly length: number
 }
 
+const DIGEST_PREFIX = encodeName("sha256:")
 /** Paths that an error names. */
 const NAMED_HOLDERS = 8
 
@@ -162,8 +168,11 @@ export class Filesystem {
 
   /** The fingerprint that a regular file shares under; undefined: it shares with nobody. */
   *#findFingerprint(node: Node): Operation<Uint8Array | undefined> {
-    if (!this.engine.sharing.has("fingerprint") || node.inode.xattrSize === 0) return undefined
-    const { superblock, fingerprintName } = this.image
+    if (!this.engine.sharing.has("fingerprint")) return undefined
+    const { superblock, fingerprintName, sidecar } = this.image
+    const digest = sidecar?.find(nidToBigInt(node.inode.nid))
+    if (digest) return fingerprintOf(digest)
+    if (node.inode.xattrSize === 0) return undefined
     const named = yield* this.xattrs.fingerprintName()
     const name = named ?? fingerprintName
     if (!name) return undefined
@@ -171,6 +180,14 @@ export class Filesystem {
     if (!value || value.length === 0) return undefined
     return value.length <= (named ? superblock.blockSize : MAX_NAMED_FINGERPRINT) ? value : undefined
   }
+}
+
+/** The fingerprint that mkfs.erofs would have written for a file of that SHA-256. */
+function fingerprintOf(digest: Uint8Array): Uint8Array {
+  const fingerprint = new Uint8Array(DIGEST_PREFIX.length + digest.length)
+  fingerprint.set(DIGEST_PREFIX)
+  fingerprint.set(digest, DIGEST_PREFIX.length)
+  return fingerprint
 }
 
 function detailsOf(syscall: string, target: Target | undefined) {

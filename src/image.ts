@@ -4,6 +4,7 @@ import type { InodeDescription } from "./describe.js"
 import type { Operation } from "./drive.js"
 import type { OpenFile } from "./file.js"
 import type { Filesystem } from "./filesystem.js"
+import { type FingerprintOptions, fingerprintFiles } from "./fingerprints.js"
 import { EROFS_MAGIC, type Superblock } from "./format/superblock.js"
 import type { ImageHandle } from "./mount.js"
 import {
@@ -304,6 +305,19 @@ export class Image {
     options: Omit<TarOptions, "signal"> = {},
   ): Generator<Uint8Array<ArrayBuffer>, void, void> {
     return tarPieces(this.#filesystem, path, options)
+  }
+
+  /**
+   * The SHA-256 of every regular file, as a sidecar for `mount(source, { fingerprints })`: for images that were made
+   * without fingerprints. Reads all files, past the pool. See `format/sidecar.ts` for its form.
+   */
+  fingerprints(options: FingerprintOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#run("read", undefined, fingerprintFiles(this.#filesystem, options), options.signal)
+  }
+
+  /** Like {@link fingerprints}, at once. */
+  fingerprintsSync(options: Omit<FingerprintOptions, "signal"> = {}): Uint8Array<ArrayBuffer> {
+    return this.#runSync("read", undefined, fingerprintFiles(this.#filesystem, options))
   }
 
   /**

@@ -11,6 +11,7 @@ import { failure, readMetadata } from "./fill.js"
 import { type Inode, inodePosition, parseInode } from "./format/inode.js"
 import { isRegular } from "./format/mode.js"
 import { isInMetabox, type Nid, nidToBigInt } from "./format/nid.js"
+import type { Sidecar } from "./format/sidecar.js"
 import type { Superblock } from "./format/superblock.js"
 import { MAP_HEADER_SIZE, type MapHeader, mapHeaderPosition, parseMapHeader } from "./format/zheader.js"
 import type { Proof } from "./proofs.js"
@@ -45,6 +46,8 @@ export interface InodeEnvironment {
   domainSpace: number
   /** Says whether files are what they claim; undefined: they are believed. */
   verifier: Verifier | undefined
+  /** Fingerprints that the user gave for the image. */
+  sidecar: Sidecar | undefined
   /** The primary device as metadata. */
   device: Content
 }
@@ -295,7 +298,7 @@ export class Inodes {
   /** Whether the inode may have a fingerprint to share under. */
   #mayShare(inode: Inode): boolean {
     return (
-      inode.xattrSize > 0 &&
+      (inode.xattrSize > 0 || this.#env.sidecar !== undefined) &&
       inode.size > 0 &&
       this.#env.engine.sharing.has("fingerprint") &&
       isRegular(inode.mode)

@@ -3,11 +3,12 @@
 import { Content } from "./content.js"
 import { ContentDescription, LAYOUT_FLAT, TAG_DEVICE, TAG_DOMAIN } from "./core.js"
 import { type Device, Devices } from "./devices.js"
-import type { Operation } from "./drive.js"
+import type { Need, Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted, ErofsError } from "./errors.js"
 import { Filesystem } from "./filesystem.js"
 import { failure, readBytes, readMetadata } from "./fill.js"
+import { sidecarIdentity } from "./fingerprints.js"
 import { readU16 } from "./format/bytes.js"
 import { type AlgorithmConfig, parseCompressionConfig } from "./format/compression.js"
 import { DEVICE_SLOT_SIZE, parseDeviceSlot } from "./format/device.js"
@@ -15,6 +16,7 @@ import { ALGORITHM_NAMES } from "./format/features.js"
 import { isDirectory } from "./format/mode.js"
 import { encodeName } from "./format/names.js"
 import { nidToBigInt } from "./format/nid.js"
+import { Sidecar } from "./format/sidecar.js"
 import {
   checksumLength,
   describeForeign,
@@ -43,6 +45,11 @@ export interface MountOptions {
    */
   image?: ImageHandle
   /**
+   * A sidecar of fingerprints, made once by `Image.fingerprints` or `erofs-wasm fingerprint`: its bytes, or a source of
+   * them, which is read once and closed. What it says of a file goes before what the image says.
+   */
+  fingerprints?: Uint8Array | Source
+  /**
    * Whether fingerprints are believed. "image" (default): they are, so mount only images that you trust into the
    * same domain. "verify": a file is read and hashed when it is opened, and shares its pages only if its content is
    * what its fingerprint claims (`sha256:` and 32 bytes; others do not share), and only with files that were verified
@@ -60,6 +67,9 @@ export interface ImageHandle {
 
 /** Longest name of a domain, in bytes: it is part of every key. */
 const MAX_DOMAIN = 4096
+
+/** Largest sidecar: some fifty million files. */
+const MAX_SIDECAR = 2 ** 31
 
 /** Bytes that are looked at to say what an image that is none may be. */
 const FOREIGN_PROBE = 1 << 20
@@ -97,6 +107,7 @@ export function* mountImage(
       domain,
       domainSpace,
       verifier: trust === "verify" ? new Verifier(engine, source.name ?? "") : undefined,
+      sidecar: undefined,
       device: probe,
       xxh32,
       fingerprintName: options.fingerprint === undefined ? undefined : encodeName(options.fingerprint),
@@ -106,6 +117,7 @@ export function* mountImage(
       throw corrupted("root is not a directory", { nid: nidToBigInt(superblock.rootNid) })
     }
     yield* filesystem.xattrs.prefixes()
+    if (options.fingerprints) yield* addSidecar(filesystem, options.fingerprints)
     return filesystem
   } catch (error) {
     if (filesystem) filesystem.close()
@@ -213,4 +225,31 @@ function* readDevices(
     })
   }
   return devices
+}
+
+/** Reads a sidecar of fingerprints and gives it to the image, if it belongs to it. */
+function* addSidecar(filesystem: Filesystem, given: Uint8Array | Source): Operation<void> {
+  const bytes = given instanceof Uint8Array ? given.slice() : ((yield wholeSource(given)) as Uint8Array)
+  const sidecar = new Sidecar(bytes)
+  sidecar.requireFor(yield* sidecarIdentity(filesystem))
+  filesystem.image.sidecar = sidecar
+}
+
+/** Needs all bytes of a small source; it is closed then. */
+function wholeSource(source: Source): Need {
+  if (!(source.size <= MAX_SIDECAR)) throw new ErofsError("EINVAL", `sidecar of ${source.size} bytes`)
+  const devices = new Devices(source, [], () => {})
+  const bytes = new Uint8Array(source.size)
+  return {
+    now: () => {
+      devices.readSync(0, 0, bytes)
+      devices.closeSync()
+      return bytes
+    },
+    later: async (signal) => {
+      await devices.read(0, 0, bytes, signal)
+      await devices.close()
+      return bytes
+    },
+  }
 }

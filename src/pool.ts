@@ -300,7 +300,15 @@ async function loadXxh32(core: Core): Promise<Xxh32> {
 }
 
 function checkMountOptions(options: MountOptions): void {
-  checkOptions(options, ["domain", "devices", "fingerprint", "trust", "image", "ignoreChecksum"])
+  checkOptions(options, [
+    "domain",
+    "devices",
+    "fingerprint",
+    "fingerprints",
+    "trust",
+    "image",
+    "ignoreChecksum",
+  ])
 }
 
 function whereOf(source: Source): { syscall: string; path?: string } {

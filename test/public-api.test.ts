@@ -82,6 +82,8 @@ it("types", () => {
       "ErrorDetails",
       "ExtentDescription",
       "FetchFunction",
+      "FingerprintOptions",
+      "FingerprintProgress",
       "FollowOptions",
       "Forgery",
       "HttpOptions",

@@ -13,7 +13,7 @@ const NONE = { entries: 0, bytes: 0 }
 export class Progress {
   readonly #stderr: Io["stderr"]
   readonly #kind: "bar" | "json" | "none"
-  readonly #total: number
+  #total: number
   #entries = 0
   #bytes = 0
   #next = 0
@@ -55,6 +55,11 @@ export class Progress {
     this.#round = NONE
     this.#entries += entries
     this.bytes(bytes)
+  }
+
+  /** Says how many entries there are, once that is known. */
+  expect(total: number): void {
+    this.#total = total
   }
 
   /** So many entries and bytes have been seen to in all. */

@@ -6,6 +6,8 @@ import { type Io, Printer } from "./print.js"
 import { Reporter } from "./report.js"
 
 const PROGRAM = "erofs-wasm"
+/** Room for the name of a command, in the help text. */
+const NAME_WIDTH = 13
 
 /** All commands, in the order of the help text. Only the one that is run is loaded: loading all takes longer than some run. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
@@ -19,6 +21,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["manifest", async () => (await import("./manifest.js")).manifest],
   ["check", async () => (await import("./check.js")).check],
   ["share", async () => (await import("./share.js")).share],
+  ["fingerprint", async () => (await import("./fingerprint.js")).fingerprint],
 ])
 
 /**
@@ -77,7 +80,7 @@ async function runNone(name: string | undefined, out: Printer): Promise<number> 
   out.line("")
   for (const load of COMMANDS.values()) {
     const { name, summary } = await load()
-    out.line(`  ${name.padEnd(10)}${summary}`)
+    out.line(`  ${name.padEnd(NAME_WIDTH)}${summary}`)
   }
   out.line("")
   out.line(`${PROGRAM} COMMAND --help tells more.`)

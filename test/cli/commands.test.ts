@@ -33,7 +33,7 @@ describe("usage", () => {
     expect(stderr).toContain(message)
   })
 
-  it.each(["info", "ls", "tree", "stat", "cat", "extract", "tar", "manifest", "check", "share"])(
+  it.each(["info", "ls", "tree", "stat", "cat", "extract", "tar", "manifest", "check", "share", "fingerprint"])(
     "%s has help",
     async (name) => {
       const text = await output(name, "--help")
