@@ -33,16 +33,25 @@ describe("usage", () => {
     expect(stderr).toContain(message)
   })
 
-  it.each(["info", "ls", "tree", "stat", "cat", "extract", "tar", "manifest", "check", "share", "fingerprint"])(
-    "%s has help",
-    async (name) => {
-      const text = await output(name, "--help")
-      expect(text).toContain(`Usage: erofs-wasm ${name} `)
-      for (const option of ["--device FILE", "--offset BYTES", "--ignore-checksum"])
-        expect(text).toContain(option)
-      expect(await output("--help")).toContain(`  ${name} `)
-    },
-  )
+  it.each([
+    "info",
+    "ls",
+    "tree",
+    "stat",
+    "cat",
+    "extract",
+    "tar",
+    "manifest",
+    "check",
+    "share",
+    "fingerprint",
+  ])("%s has help", async (name) => {
+    const text = await output(name, "--help")
+    expect(text).toContain(`Usage: erofs-wasm ${name} `)
+    for (const option of ["--device FILE", "--offset BYTES", "--ignore-checksum"])
+      expect(text).toContain(option)
+    expect(await output("--help")).toContain(`  ${name} `)
+  })
 
   it("prints the version of the package", async () => {
     const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string }
