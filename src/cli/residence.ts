@@ -31,7 +31,7 @@ export async function countFrames(
   try {
     for (const [image, readings] of images) {
       for (const reading of readings) {
-        const view = mapFile(image, reading)
+        const view = await mapFile(image, reading)
         if (view) {
           views.push(view)
           await touch(view, reading, watcher)
@@ -46,9 +46,9 @@ export async function countFrames(
   }
 }
 
-function mapFile(image: Image, reading: Reading): MappedView | undefined {
+async function mapFile(image: Image, reading: Reading): Promise<MappedView | undefined> {
   if (reading.pages.length === 0) return undefined
-  using file = image.openSync(reading)
+  await using file = await image.open(reading)
   return file.map()
 }
 
