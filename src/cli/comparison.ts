@@ -78,6 +78,11 @@ export async function countDevices(file: ImageFile): Promise<number> {
   return await withPool("none", undefined, async (pool) => (await mountFile(pool, file)).devices.length)
 }
 
+/** Digests of all files of an image, as a sidecar. */
+export async function digestFiles(file: ImageFile): Promise<Uint8Array> {
+  return await withPool("none", undefined, async (pool) => await (await mountFile(pool, file)).fingerprints())
+}
+
 /** Whether the pages of plans may be in memory at the same time, all of them. */
 export function fits(plans: readonly Plan[], memory: number): boolean {
   return sumPages(plans) * PAGE_SIZE <= memory

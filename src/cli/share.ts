@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { readFileSync } from "node:fs"
 import { PAGE_SIZE } from "../core.js"
 import { ErofsError } from "../errors.js"
 import { accessOf } from "./access.js"
@@ -7,6 +8,7 @@ import {
   type Counts,
   countDevices,
   countTogether,
+  digestFiles,
   fits,
   type Member,
   MODES,
@@ -36,6 +38,13 @@ export const share: Command = {
       help: "count what it lists, not all files; one for all images, or one each, in order",
     },
     { name: "fingerprint", value: "NAME", help: "attribute with fingerprints, if the superblock names none" },
+    {
+      name: "sidecar",
+      value: "FILE",
+      isMultiple: true,
+      help: "fingerprints made by 'erofs-wasm fingerprint'; one for each image, in order",
+    },
+    { name: "digest", help: "hash all files of the images first, as if each had a sidecar" },
     {
       name: "memory",
       value: "BYTES",
@@ -76,6 +85,11 @@ export const share: Command = {
 
 /** The images of the command line, each with what belongs to it. */
 async function membersOf({ args }: Call): Promise<Member[]> {
+  const sidecars = args.texts("sidecar")
+  if (sidecars.length > 0 && args.has("digest")) throw new UsageError("either --sidecar or --digest")
+  if (sidecars.length > 0 && sidecars.length !== args.words.length) {
+    throw new UsageError(`${sidecars.length} sidecars for ${args.words.length} images: give one each`)
+  }
   const workloads = args.texts("workload").map((file) => Workload.open(file))
   const { words } = args
   if (workloads.length > 1 && workloads.length !== words.length) {
@@ -90,7 +104,14 @@ async function membersOf({ args }: Call): Promise<Member[]> {
     const ignoresChecksum = args.has("ignore-checksum")
     const file: ImageFile = { path, devices: [], offset, ignoresChecksum, access: accessOf(args) }
     if (devices.length > 0) file.devices = devices.splice(0, await countDevices(file))
-    members.push({ file, options, workload: workloads.length > 1 ? workloads[i] : workloads[0] })
+    const sidecar = sidecars[i]
+    let fingerprints = sidecar === undefined ? undefined : readFileSync(sidecar)
+    if (args.has("digest")) fingerprints = Buffer.from(await digestFiles(file))
+    members.push({
+      file,
+      options: { ...options, ...(fingerprints && { fingerprints }) },
+      workload: workloads.length > 1 ? workloads[i] : workloads[0],
+    })
   }
   if (devices.length > 0) throw new UsageError(`no image has a further device for '${devices[0]}'`)
   return members

@@ -151,6 +151,34 @@ describe("share", () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining("no image has a further device")])
   })
 
+  it("takes fingerprints from sidecars, or makes them", async () => {
+    const contents = [own("common", 30000), own("first", 9000), own("second", 9000)].map((text) =>
+      Buffer.from(text),
+    )
+    const [common, first, second] = contents as [Buffer, Buffer, Buffer]
+    const images = [
+      prefixed({ a: file(common), b: file(first), c: file(first) }),
+      prefixed({ a: file(second), z: file(common) }),
+    ]
+    const oracle = new PageOracle()
+    for (const content of [common, first, first, second, common]) oracle.addFile(content)
+    expect(oracle.fingerprint).toBeLessThan(oracle.off)
+    const bare = await share(...images)
+    expect(bare.pages).toEqual({ ...oracle.pages, fingerprint: oracle.off })
+    const sidecars = images.map(() => join(scratch(), "sidecar"))
+    for (const [i, image] of images.entries()) await output("fingerprint", "-o", sidecars[i] as string, image)
+    const given = sidecars.flatMap((file) => ["--sidecar", file])
+    for (const options of [given, ["--digest"], ["--digest", "--memory", "0"]]) {
+      expect((await share(...options, ...images)).pages).toEqual(oracle.pages)
+    }
+    const wrong = await cli(["share", "--sidecar", sidecars[1] as string, images[0] as string])
+    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining("EINVAL") })
+    const few = await cli(["share", "--sidecar", sidecars[0] as string, ...images])
+    expect(few).toMatchObject({ code: 2, stderr: expect.stringContaining("give one each") })
+    const both = await cli(["share", "--digest", "--sidecar", sidecars[0] as string, images[0] as string])
+    expect(both.code).toBe(2)
+  })
+
   it("prints a table", async () => {
     const text = await output(
       "share",
