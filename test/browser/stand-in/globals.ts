@@ -12,4 +12,10 @@ function setImmediate(run: () => void): void {
   port2.postMessage(undefined)
 }
 
+/** As in Node, any array of bytes can be looked for. */
+const { indexOf } = Buffer.prototype
+Buffer.prototype.indexOf = function (this: Buffer, value: Uint8Array | string | number, ...rest: never[]) {
+  return indexOf.call(this, value instanceof Uint8Array ? Buffer.from(value) : value, ...rest)
+} as typeof indexOf
+
 Object.assign(globalThis, { Buffer, setImmediate, process: { env: {} } })
