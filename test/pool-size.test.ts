@@ -144,10 +144,12 @@ describe("an image that is mounted again by its handle", () => {
 describe("worker places that nobody asked for", () => {
   it("are fewer where there is no memory for more", async () => {
     // Eight regions for workers do not fit beside that many bytes, one does.
-    const pool = await PagePool.create({ bytes: 3600 * 2 ** 20 })
+    const pool = await PagePool.create({ bytes: 3600 * 2 ** 20, shared: true })
     expect(pool.share().place).toBe(1)
-    await expect(PagePool.create({ bytes: 3600 * 2 ** 20, workers: 32 })).rejects.toMatchObject({
-      code: "ENOMEM",
-    })
+    await expect(PagePool.create({ bytes: 3600 * 2 ** 20, shared: true, workers: 32 })).rejects.toMatchObject(
+      {
+        code: "ENOMEM",
+      },
+    )
   })
 })
