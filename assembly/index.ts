@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * The core's whole face: exported functions only, wrapped by src/core.ts. Positions, sizes and page
+ * The core's whole face: exported functions only, wrapped by src/core.ts and src/slot.ts. Positions, sizes and page
  * numbers cross the border as f64, exact up to 2^53, because a JavaScript number becomes one for free.
  */
 

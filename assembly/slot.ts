@@ -18,7 +18,7 @@ export const STAGING_SIZE: u32 = 4 << 20
 /** Decoders may read this far before and behind their source. */
 export const READ_MARGIN: u32 = 64 << 10
 
-/** Kinds of content that a slot can map; src/core.ts writes them. */
+/** Kinds of content that a slot can map; src/content-description.ts has the same. */
 export const LAYOUT_FLAT: u32 = 0
 export const LAYOUT_CHUNK: u32 = 1
 export const LAYOUT_FULL: u32 = 2
@@ -45,7 +45,7 @@ export const REQUEST_SEIZE: u32 = 1 << 2
 export const REQUEST_VERIFY: u32 = 1 << 3
 
 /**
- * One fill. First what the content's inode says, written by src/core.ts in one piece; then the request, what
+ * One fill. First what the content's inode says, written by src/content-description.ts in one piece; then the request, what
  * the plan answers, its state, and the mapper's.
  *
  *   0     space | metaSpace | packedSpace | layout

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** What a program tells in advance about how it will read a file, after posix_fadvise(). */
 import type { Content } from "./content.js"
-import { PAGE_SIZE } from "./core.js"
 import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { ErofsError } from "./errors.js"
-import { fill, type ReadAhead } from "./fill.js"
+import { fill } from "./fill.js"
 import { type Abortable, checkOptions, toPosition } from "./options.js"
+import { PAGE_SIZE } from "./page.js"
+import type { ReadAhead } from "./read-ahead.js"
 
 /**
  * What is said of a file. Of the open file, from now on:

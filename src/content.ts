@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-import type { ContentDescription, Core, Slot } from "./core.js"
+import type { ContentDescription } from "./content-description.js"
+import type { Core } from "./core.js"
 import type { Devices } from "./devices.js"
 import { MetadataWindow } from "./metadata-window.js"
 import type { Proof } from "./proofs.js"
+import type { Slot } from "./slot.js"
 
 /** Extents between two remembered sums of {@link Content.saveHint}. */
 const HINT_STEP = 1024

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** The typed wrapper of the core's exports; the only file that knows pointers. */
+/** One instance of the core, typed; only this file and slot.ts know pointers. */
+import { type CoreExports, HASH_STATE_BYTES, instantiate } from "./core-exports.js"
 import { ErofsError } from "./errors.js"
+import { PAGE_BITS, PAGE_SIZE } from "./page.js"
+import { Slot, type SlotHome } from "./slot.js"
 import { coreModule, type Variant } from "./wasm/module.js"
-
-/** log2 of the pool's page size. */
-export const PAGE_BITS = 12
-/** Bytes of a page of the pool, whatever an image's block size. */
-export const PAGE_SIZE = 1 << PAGE_BITS
 
 /** Kinds of address space keys; see assembly/pool/intern.ts. */
 export const TAG_INODE = 1
@@ -15,73 +13,8 @@ export const TAG_FINGERPRINT = 3
 export const TAG_DOMAIN = 4
 export const TAG_VERIFIED = 5
 
-/** How the bytes of an extent get into the frames; see KIND_ in assembly/slot.ts. */
-export const EXTENT_KINDS = ["raw", "hole", "inline", "fragment", "plain", "compressed"] as const
-
-/** Fill slots of a worker; number 0 is the one for synchronous fills. */
-export const SLOT_COUNT = 8
-const REQUEST_STEAL = 1
-const REQUEST_DIRECT = 2
-const REQUEST_SEIZE = 4
-const REQUEST_VERIFY = 8
-
-const SLOT_NEED_PAGE = 0
-const SLOT_NEED_COUNT = 1
-const SLOT_RANGE_COUNT = 2
-const SLOT_ERROR_OFFSET = 3
-const SLOT_HINT_EXTENT = 4
-const SLOT_HINT_ADDRESS = 5
-const SLOT_FAILED_RANGE = 6
-const SLOT_WANT = 7
-const SLOT_RUN_PAGE = 8
-const SLOT_RUN_LENGTH = 9
-
-interface CoreExports {
-  poolBytes(frames: number, spaces: number, workers: number): number
-  createPool(frames: number, spaces: number, workers: number): void
-  takePlace(): number
-  joinPool(place: number, mayWait: boolean): number
-  freePlace(worker: number, place: number): void
-  fillEpochAt(): number
-  nextMount(): number
-  exchangeAt(worker: number): number
-  slotAt(worker: number, slot: number): number
-  openSpace(
-    worker: number,
-    tag: number,
-    owner: number,
-    keyLength: number,
-    size: number,
-    mount: number,
-    domain: number,
-  ): number
-  releaseSpace(worker: number, space: number, mount: number): void
-  acquire(worker: number, space: number, page: number, count: number, isUse: boolean): number
-  release(worker: number, address: number, count: number): void
-  copy(worker: number, space: number, position: number, length: number, target: number): number
-  missingPage(worker: number): number
-  firstMissing(space: number, from: number, to: number): number
-  planFill(worker: number, slot: number, page: number, want: number, request: number): number
-  finishFill(slot: number): number
-  directAt(slot: number): number
-  abortFill(slot: number): void
-  mapAt(slot: number, position: number): number
-  slotField(slot: number, field: number): number
-  rangeField(slot: number, range: number, field: number): number
-  extentField(slot: number, field: number): number
-  failRange(slot: number, range: number): void
-  dropAll(worker: number): number
-  dropRange(worker: number, space: number, from: number, to: number, reader: number): number
-  dropMount(worker: number, mount: number, device: number): number
-  resizePool(worker: number, frames: number): number
-  describeFrames(worker: number, first: number, count: number, target: number): number
-  describeAliases(worker: number, first: number, count: number, target: number): number
-  describeSpace(worker: number, space: number, target: number, limit: number): number
-  statistics(worker: number): void
-  sha256Blocks(state: number, data: number, count: number): void
-  sha256Pages(state: number, data: number, pages: number, pageBytes: number, states: number): void
-  xxh32(address: number, length: number, seed: number): number
-}
+/** Bytes of the blocks that SHA-256 hashes. */
+const HASH_BLOCK_BYTES = 64
 
 /** Identity of an address space: kind, whose it is, and bytes; and who asks for it. */
 export interface SpaceKey {
@@ -143,10 +76,6 @@ export interface PoolStatistics {
   repairs: number
 }
 
-/** Bytes of a state of SHA-256, and of the blocks that it hashes. */
-export const HASH_STATE_BYTES = 32
-const HASH_BLOCK_BYTES = 64
-
 /** Fields of {@link PoolStatistics} in the order of the core's record. */
 const STATISTICS_FIELDS = [
   "frames",
@@ -175,7 +104,7 @@ const MAX_WASM_PAGES = 65536
 const MAX_FRAMES = (MAX_WASM_PAGES * 2 ** WASM_PAGE_BITS) / PAGE_SIZE
 
 /** One instance of the core on a pool's memory. Addresses are byte positions in that memory. */
-export class Core {
+export class Core implements SlotHome {
   readonly module: WebAssembly.Module
   readonly memory: WebAssembly.Memory
   /** Number of this instance's place among the pool's workers. */
@@ -442,251 +371,6 @@ export class Core {
   }
 }
 
-/** One fill slot: a plan, its ranges, and what the core says of them. */
-export class Slot {
-  /** Whether this is the slot of synchronous fills, which take pages over rather than wait for them. */
-  readonly isSync: boolean
-  readonly core: Core
-  readonly #exports: CoreExports
-  readonly #worker: number
-  readonly #address: number
-  readonly #words: Uint32Array
-
-  /** @internal */
-  constructor(core: Core, exports: CoreExports, worker: number, address: number, isSync: boolean) {
-    this.core = core
-    this.isSync = isSync
-    this.#exports = exports
-    this.#worker = worker
-    this.#address = address
-    this.#words = new Uint32Array(core.buffer, address, CONTENT_WORDS)
-  }
-
-  /**
-   * Plans to fill `want` pages from `page` on of the content described. `seizes`: takes pages over that another worker is
-   * filling; `verifies`: {@link finish} will be given what was verified. Answers a status.
-   */
-  plan(
-    content: ContentDescription,
-    page: number,
-    want: number,
-    { seizes = false, verifies = false }: { seizes?: boolean; verifies?: boolean } = {},
-  ): number {
-    writeDescription(this.#words, content)
-    this.core.epochAtPlan = this.core.fillEpoch
-    const request =
-      (this.isSync ? REQUEST_STEAL : 0) | (seizes ? REQUEST_SEIZE : 0) | (verifies ? REQUEST_VERIFY : 0)
-    return this.#exports.planFill(this.#worker, this.#address, page, want, request)
-  }
-
-  /** Like {@link plan}, past the pool: no page enters it or leaves it. See {@link directPages} after {@link finish}. */
-  planDirect(content: ContentDescription, page: number, want: number): number {
-    writeDescription(this.#words, content)
-    return this.#exports.planFill(this.#worker, this.#address, page, want, REQUEST_DIRECT)
-  }
-
-  /** The pages that a fill past the pool brought, from the one asked for on: valid until the slot's next plan. */
-  get directPages(): Uint8Array {
-    const length = this.#field(SLOT_WANT) * PAGE_SIZE
-    return new Uint8Array(this.core.buffer, this.#exports.directAt(this.#address), length)
-  }
-
-  /** Maps one byte of the content described. Answers a status; see {@link extent}. */
-  map(content: ContentDescription, position: number): number {
-    writeDescription(this.#words, content)
-    return this.#exports.mapAt(this.#address, position)
-  }
-
-  /**
-   * Decodes, copies and publishes. `proof`, where the plan verifies: the states of SHA-256 at the beginning of every
-   * page of the file and behind the last; pages that are not those are not published. Answers a status.
-   */
-  finish(proof?: Uint8Array): number {
-    if (proof) {
-      const first = this.#field(SLOT_RUN_PAGE)
-      const end = first + this.#field(SLOT_RUN_LENGTH) + 1
-      const states = proof.subarray(first * HASH_STATE_BYTES, end * HASH_STATE_BYTES)
-      this.core.bytes.set(states, this.core.exchange)
-    }
-    return this.#exports.finishFill(this.#address)
-  }
-
-  /** Gives the plan up. */
-  abort(): void {
-    this.#exports.abortFill(this.#address)
-  }
-
-  /** First page that a plan found missing in the metadata space or the packed inode, and how many it needs. */
-  get needPage(): number {
-    return this.#field(SLOT_NEED_PAGE)
-  }
-  get needCount(): number {
-    return this.#field(SLOT_NEED_COUNT)
-  }
-
-  /** The range that could not be read, if that is what the last status is about. */
-  get failedRange(): number {
-    return this.#field(SLOT_FAILED_RANGE)
-  }
-
-  /** Byte of the file at which the extent begins that the last status is about. */
-  get errorOffset(): number {
-    return this.#field(SLOT_ERROR_OFFSET)
-  }
-
-  /** The extent up to which addresses of encoded extents have been summed up, and its address. */
-  get hint(): { extent: number; address: number } {
-    return { extent: this.#field(SLOT_HINT_EXTENT), address: this.#field(SLOT_HINT_ADDRESS) }
-  }
-
-  /** How many device ranges the plan needs. */
-  get rangeCount(): number {
-    return this.#field(SLOT_RANGE_COUNT)
-  }
-
-  /** Byte offset on its device, length, address in memory and device id of a range. */
-  rangeOffset(range: number): number {
-    return this.#exports.rangeField(this.#address, range, 0)
-  }
-  rangeTarget(range: number): Uint8Array {
-    const length = this.#exports.rangeField(this.#address, range, 1)
-    const address = this.#exports.rangeField(this.#address, range, 2)
-    return new Uint8Array(this.core.buffer, address, length)
-  }
-  rangeDevice(range: number): number {
-    return this.#exports.rangeField(this.#address, range, 3)
-  }
-
-  /** Notes that a range could not be read. */
-  failRange(range: number): void {
-    this.#exports.failRange(this.#address, range)
-  }
-
-  /** The extent that {@link map} found. Bytes; `physical` on its device, in the metadata space or packed inode. */
-  extent(): MappedExtent {
-    const field = (number: number): number => this.#exports.extentField(this.#address, number)
-    return {
-      logical: field(0),
-      physical: field(1),
-      length: field(2),
-      encodedLength: field(3),
-      kind: EXTENT_KINDS[field(4)] as MappedExtent["kind"],
-      algorithm: field(5),
-      device: field(6),
-      isPartial: (field(7) & 1) !== 0,
-      isInterlaced: (field(7) & 2) !== 0,
-      isInline: (field(7) & 4) !== 0,
-    }
-  }
-
-  #field(number: number): number {
-    return this.#exports.slotField(this.#address, number)
-  }
-}
-
-/** Where a piece of a file lies. */
-export interface MappedExtent {
-  logical: number
-  physical: number
-  length: number
-  encodedLength: number
-  kind: (typeof EXTENT_KINDS)[number]
-  algorithm: number
-  device: number
-  isPartial: boolean
-  isInterlaced: boolean
-  /** The stored bytes lie in the metadata, behind the indexes. */
-  isInline: boolean
-}
-
-/**
- * What the core must know of a content to map it: the head of the Slot record of assembly/slot.ts. Whoever makes
- * one sets what its layout needs.
- */
-export class ContentDescription {
-  space = 0
-  metaSpace = 0
-  packedSpace = 0
-  layout = 0
-  size = 0
-  start = 0
-  tail = 0
-  index = 0
-  fragment = 0
-  extentCount = 0
-  metaSize = 0
-  packedSize = 0
-  blockBits = 0
-  clusterBits = 0
-  advise = 0
-  flags = 0
-  algorithms = 0
-  available = 0
-  inlineSize = 0
-  recordSize = 0
-  deviceMask = 0
-  mount = 0
-  /** Encoded extents of 4 bytes: up to which extent addresses have been summed up, and its address. */
-  hintExtent = 0
-  hintAddress = 0
-  /** Which of the files that share the address space this is; 0 = the only one. Told by the pages it brings in. */
-  reader = 0
-}
-
-/** LAYOUT_ and CONTENT_ numbers of assembly/slot.ts. */
-export const LAYOUT_FLAT = 0
-export const LAYOUT_CHUNK = 1
-export const LAYOUT_FULL = 2
-export const LAYOUT_COMPACT = 3
-export const LAYOUT_EXTENTS = 4
-export const LAYOUT_FRAGMENT = 5
-export const CONTENT_HOLE = 1
-export const CONTENT_INLINE_TAIL = 2
-export const CONTENT_ZERO_PADDED = 4
-export const CONTENT_CHUNK_INDEXES = 8
-export const CONTENT_CHUNK_48BIT = 16
-export const CONTENT_IS_PACKED = 32
-export const CONTENT_MERGE = 64
-
-/** Words of a description. */
-export const CONTENT_WORDS = 35
-const HINT_WORD = 30
-
-/** Writes a description into the head of a slot, in 32-bit words; 64-bit fields take two, low part first. */
-export function writeDescription(words: Uint32Array, d: ContentDescription): void {
-  words[0] = d.space
-  words[1] = d.metaSpace
-  words[2] = d.packedSpace
-  words[3] = d.layout
-  writeWide(words, 4, d.size)
-  writeWide(words, 6, d.start)
-  writeWide(words, 8, d.tail)
-  writeWide(words, 10, d.index)
-  writeWide(words, 12, d.fragment)
-  writeWide(words, 14, d.extentCount)
-  writeWide(words, 16, d.metaSize)
-  writeWide(words, 18, d.packedSize)
-  words[20] = d.blockBits
-  words[21] = d.clusterBits
-  words[22] = d.advise
-  words[23] = d.flags
-  words[24] = d.algorithms
-  words[25] = d.available
-  words[26] = d.inlineSize
-  words[27] = d.recordSize
-  words[28] = d.deviceMask
-  words[29] = d.mount
-  writeWide(words, HINT_WORD, d.hintExtent)
-  writeWide(words, HINT_WORD + 2, d.hintAddress)
-  words[34] = d.reader
-}
-
-/** Storing takes a number modulo 2^32 and drops its fraction. */
-function writeWide(words: Uint32Array, at: number, value: number): void {
-  words[at] = value
-  words[at + 1] = value / 2 ** 32
-}
-
 /** The pieces as one array. */
 function joinWords(pieces: readonly Uint32Array[]): Uint32Array {
   const all = new Uint32Array(pieces.reduce((sum, { length }) => sum + length, 0))
@@ -696,10 +380,6 @@ function joinWords(pieces: readonly Uint32Array[]): Uint32Array {
     at += piece.length
   }
   return all
-}
-
-function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): CoreExports {
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as CoreExports
 }
 
 /** Whether this thread may sleep: a browser's main thread may not. */

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** How an inode is stored, for people who look into images. */
 import type { Content } from "./content.js"
-import type { MappedExtent, Slot } from "./core.js"
 import type { Operation } from "./drive.js"
+import { failure } from "./failure.js"
 import type { Filesystem } from "./filesystem.js"
-import { failure, fill } from "./fill.js"
+import { fill } from "./fill.js"
 import { ALGORITHM_NAMES } from "./format/features.js"
 import { LAYOUT_NAMES } from "./format/inode.js"
 import { isDirectory, isRegular, isSymlink } from "./format/mode.js"
 import { nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
+import type { MappedExtent, Slot } from "./slot.js"
 import { BUSY, NEED_METADATA, OK } from "./status.js"
 
 /** One extent of a file. */

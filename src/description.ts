@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: MIT
 /** What the core must know of an inode's content to map it (format sections 5, 8 and 9). */
-import * as core from "./core.js"
+import {
+  CONTENT_CHUNK_48BIT,
+  CONTENT_CHUNK_INDEXES,
+  CONTENT_HOLE,
+  CONTENT_INLINE_TAIL,
+  CONTENT_ZERO_PADDED,
+  ContentDescription,
+  LAYOUT_CHUNK,
+  LAYOUT_COMPACT,
+  LAYOUT_EXTENTS,
+  LAYOUT_FLAT,
+  LAYOUT_FRAGMENT,
+  LAYOUT_FULL,
+} from "./content-description.js"
 import { corrupted } from "./errors.js"
 import { roundUp } from "./format/bytes.js"
 import { parseChunkFormat } from "./format/chunk.js"
@@ -31,8 +44,8 @@ export function describe(
   inode: Inode,
   header: MapHeader | undefined,
   superblock: Superblock,
-): core.ContentDescription {
-  const description = new core.ContentDescription()
+): ContentDescription {
+  const description = new ContentDescription()
   description.size = inode.size
   description.blockBits = superblock.blockBits
   if (header) describeCompressed(description, inode, header, superblock)
@@ -41,35 +54,35 @@ export function describe(
   return description
 }
 
-function describeFlat(d: core.ContentDescription, inode: Inode, superblock: Superblock): void {
-  d.layout = core.LAYOUT_FLAT
+function describeFlat(d: ContentDescription, inode: Inode, superblock: Superblock): void {
+  d.layout = LAYOUT_FLAT
   // What lies beyond 2^53 lies beyond every source, and adding to it must not wrap in the core.
   d.start = Math.min((inode.startBlock ?? 0) * superblock.blockSize, Number.MAX_SAFE_INTEGER)
   d.tail = inode.bodyEnd
-  if (inode.startBlock === undefined) d.flags |= core.CONTENT_HOLE
-  if (inode.layout === LAYOUT_FLAT_INLINE) d.flags |= core.CONTENT_INLINE_TAIL
+  if (inode.startBlock === undefined) d.flags |= CONTENT_HOLE
+  if (inode.layout === LAYOUT_FLAT_INLINE) d.flags |= CONTENT_INLINE_TAIL
 }
 
-function describeChunks(d: core.ContentDescription, inode: Inode, superblock: Superblock): void {
+function describeChunks(d: ContentDescription, inode: Inode, superblock: Superblock): void {
   const chunk = parseChunkFormat(inode, superblock)
-  d.layout = core.LAYOUT_CHUNK
+  d.layout = LAYOUT_CHUNK
   d.clusterBits = chunk.chunkBits
   d.index = chunk.tablePosition
   d.deviceMask = deviceIdMask(superblock.extraDevices)
-  if (chunk.hasIndexes) d.flags |= core.CONTENT_CHUNK_INDEXES
-  if (chunk.is48Bit) d.flags |= core.CONTENT_CHUNK_48BIT
+  if (chunk.hasIndexes) d.flags |= CONTENT_CHUNK_INDEXES
+  if (chunk.is48Bit) d.flags |= CONTENT_CHUNK_48BIT
 }
 
 /** Format section 9. */
 function describeCompressed(
-  d: core.ContentDescription,
+  d: ContentDescription,
   inode: Inode,
   header: MapHeader,
   superblock: Superblock,
 ): void {
   d.fragment = header.fragmentOffset
   if (header.isWholeFragment) {
-    d.layout = core.LAYOUT_FRAGMENT
+    d.layout = LAYOUT_FRAGMENT
     return
   }
   if (header.isCompact2Byte && header.lclusterBits > MAX_NARROW_LCLUSTER_BITS) {
@@ -81,17 +94,17 @@ function describeCompressed(
   d.algorithms = header.algorithmHead1 | (header.algorithmHead2 << 4)
   d.available = superblock.algorithms
   d.inlineSize = header.inlineDataSize
-  if (superblock.isZeroPadded) d.flags |= core.CONTENT_ZERO_PADDED
+  if (superblock.isZeroPadded) d.flags |= CONTENT_ZERO_PADDED
   if (header.isEncodedExtents) {
-    d.layout = core.LAYOUT_EXTENTS
+    d.layout = LAYOUT_EXTENTS
     d.recordSize = header.extentRecordSize
     d.index = roundUp(position + MAP_HEADER_SIZE, d.recordSize)
     d.extentCount = header.extentCount
   } else if (inode.layout === LAYOUT_COMPRESSED_COMPACT) {
-    d.layout = core.LAYOUT_COMPACT
+    d.layout = LAYOUT_COMPACT
     d.index = position + COMPACT_INDEX_GAP
   } else {
-    d.layout = core.LAYOUT_FULL
+    d.layout = LAYOUT_FULL
     d.index = position + FULL_INDEX_GAP
   }
 }

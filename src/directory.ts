@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 /** Directories: finding a name, listing all (format section 6). */
 import type { Content } from "./content.js"
-import { PAGE_SIZE } from "./core.js"
 import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted, withDetails } from "./errors.js"
-import { fill, ReadAhead, readBytes } from "./fill.js"
+import { fill } from "./fill.js"
 import { findDirent, firstName, type RawDirent, visitDirents } from "./format/dirent.js"
 import { compareNames, decodeNameAt } from "./format/names.js"
 import { type Nid, nidToBigInt } from "./format/nid.js"
 import type { Superblock } from "./format/superblock.js"
 import type { Inodes, Node } from "./inodes.js"
+import { PAGE_SIZE } from "./page.js"
+import { readBytes } from "./read.js"
+import { ReadAhead } from "./read-ahead.js"
 
 /** Damaged blocks of one directory that are passed over; its size is the image's claim, and may be any. */
 const MAX_DAMAGED_BLOCKS = 64

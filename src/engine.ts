@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import type { Content } from "./content.js"
-import { type Core, SLOT_COUNT, type Slot, type SpaceKey } from "./core.js"
+import type { Core, SpaceKey } from "./core.js"
 import type { Need } from "./drive.js"
 import { Proofs } from "./proofs.js"
+import { SLOT_COUNT, type Slot } from "./slot.js"
 import type { Source } from "./source/source.js"
 import { NO_FRAME, NO_SPACE } from "./status.js"
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 import { type Advice, type AdviseOptions, follow } from "./advice.js"
 import type { Content } from "./content.js"
-import { PAGE_SIZE } from "./core.js"
 import type { Operation } from "./drive.js"
 import { ErofsError, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
-import { copyBytes, copyBytesSync, copyDirect, copyResident, ReadAhead } from "./fill.js"
 import { nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
 import { Mapping } from "./mapping.js"
 import { type Abortable, checkOptions, toPosition } from "./options.js"
+import { PAGE_SIZE } from "./page.js"
+import { copyBytes, copyBytesSync, copyDirect, copyResident } from "./read.js"
+import { ReadAhead } from "./read-ahead.js"
 import { BigIntStats, Stats } from "./stats.js"
 import { MappedView } from "./view.js"
 

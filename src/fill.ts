@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-/** Bringing pages into the pool, and reading what is there: the way of a byte, as operations. */
+/** Bringing pages into the pool: plan, fetch, finish; at once or later. */
 import type { Content } from "./content.js"
-import { PAGE_BITS, PAGE_SIZE, type Slot } from "./core.js"
-import type { Need, Operation } from "./drive.js"
+import type { Need } from "./drive.js"
 import { type Engine, SEIZE_AFTER } from "./engine.js"
-import { corrupted, ErofsError, type ErrorCode, isErofsError } from "./errors.js"
+import { type ErofsError, type ErrorCode, isErofsError } from "./errors.js"
+import { failure, fetchFailure } from "./failure.js"
+import { PAGE_BITS, PAGE_SIZE } from "./page.js"
+import type { Slot } from "./slot.js"
 import * as status from "./status.js"
 
 /** Plans in a row that may come to nothing (pages reclaimed before their use) before the pool counts as too small. */
-const ATTEMPTS = 64
+export const ATTEMPTS = 64
 /** Bytes of metadata worth reading at once, unless the source says otherwise. */
 const METADATA_WINDOW = 32 << 10
 /** Errors that say what a source or its image is like: another image with the same content may do better. */
@@ -331,221 +333,11 @@ function fillFailure(
   return fetchFailure(cause, content, slot.errorOffset)
 }
 
-/** The error for a status of the core. */
-export function failure(code: number, content: Pick<Content, "nid">, offset: number): ErofsError {
-  const [errorCode, reason] = status.FAILURES[code] ?? (["EIO", `core status ${code}`] as const)
-  return new ErofsError(errorCode, reason, { ...nidOf(content), offset })
-}
-
-/** The error for bytes that the source did not give. */
-function fetchFailure(cause: unknown, content: Content, offset: number): ErofsError {
-  if (isErofsError(cause)) {
-    return new ErofsError(cause.code, cause.reason, { ...nidOf(content), offset, cause })
-  }
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new ErofsError("EIO", `reading the image failed: ${reason}`, { ...nidOf(content), offset, cause })
-}
-
-function nidOf(content: Pick<Content, "nid">): { nid?: bigint } {
-  return content.nid === undefined ? {} : { nid: content.nid }
-}
-
 /** Pages of metadata that are worth bringing in together. */
-function metadataPages(engine: Engine, metadata: Content, page: number): number {
+export function metadataPages(engine: Engine, metadata: Content, page: number): number {
   const { window, space } = metadata
   // Where many wait for one page the window is that of the first.
   if (window) return engine.core.firstMissing(space, page, page + 1) > page ? 1 : window.want(page)
   const bytes = metadata.devices.primary.granularity ?? METADATA_WINDOW
   return Math.max(1, bytes >>> PAGE_BITS)
-}
-
-/**
- * A few bytes of metadata, at most 128 KiB, in shared memory that the next read reuses: parse them before
- * anything else is awaited. Throws EUCLEAN if they do not lie within the metadata.
- */
-export function* readMetadata(
-  engine: Engine,
-  metadata: Content,
-  position: number,
-  length: number,
-): Operation<Uint8Array> {
-  if (position + length > metadata.size) {
-    throw corrupted("metadata lies beyond its end", { ...nidOf(metadata), offset: position })
-  }
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const bytes = engine.core.peek(metadata.space, position, length)
-    if (bytes) return bytes
-    const { missingPage } = engine.core
-    yield fill(engine, metadata, missingPage, metadataPages(engine, metadata, missingPage))
-  }
-  throw failure(status.TOO_SMALL, metadata, position)
-}
-
-/** How a row of reads goes on: reads that follow each other get a growing window, others none, unless advice is given. */
-export class ReadAhead {
-  /** The page behind the last read; a first read at the beginning counts as following. */
-  #next = 0
-  #isSequential = false
-  #window = 0
-  #pattern: "normal" | "sequential" | "random" = "normal"
-  /** Whether a page that is used again stays in the pool for longer. */
-  makesWarmer = true
-  static readonly first = 32
-  static readonly limit = 256
-
-  /** Takes advice about the reads to come. "noreuse" leaves the pattern as it is, "normal" takes everything back. */
-  advise(advice: "normal" | "sequential" | "random" | "noreuse"): void {
-    if (advice !== "noreuse") this.#pattern = advice
-    if (advice === "noreuse" || advice === "normal") this.makesWarmer = advice === "normal"
-  }
-
-  /** A new row of reads under the same advice. */
-  another(): ReadAhead {
-    const other = new ReadAhead()
-    other.#pattern = this.#pattern
-    other.makesWarmer = this.makesWarmer
-    return other
-  }
-
-  /**
-   * Notes a read of the pages from `page` to before `end`. Answers whether it makes them warmer: whether it is a new
-   * use of its first page, rather than the next piece of the page that the read before ended in.
-   */
-  note(page: number, end: number): boolean {
-    const isContinued = page === this.#next - 1
-    this.#isSequential = isContinued || page === this.#next
-    if (!this.#isSequential) this.#window = 0
-    this.#next = end
-    return !isContinued && this.makesWarmer
-  }
-
-  /** Pages to bring in at once, at least `needed`. Called when a page of the read noted last is missing. */
-  want(needed: number): number {
-    if (this.#pattern === "random") return needed
-    if (this.#pattern === "sequential") return Math.max(needed, ReadAhead.limit)
-    if (this.#isSequential) {
-      this.#window = Math.min(Math.max(this.#window * 2, ReadAhead.first), ReadAhead.limit)
-    }
-    return Math.max(needed, this.#window)
-  }
-}
-
-/**
- * Copies what is in the pool of bytes `position` .. `position + length` to `into`, up to the first page that
- * is not. Answers how many bytes. The range must lie within the content.
- */
-export function copyResident(
-  engine: Engine,
-  content: Content,
-  into: Uint8Array,
-  position: number,
-  length: number,
-  isUse: boolean,
-): number {
-  const { core } = engine
-  let done = 0
-  while (done < length) {
-    const at = position + done
-    const page = Math.floor(at / PAGE_SIZE)
-    const within = at - page * PAGE_SIZE
-    const pages = (within + length - done + PAGE_SIZE - 1) >>> PAGE_BITS
-    const address = core.acquire(content.space, page, pages, isUse)
-    if (address === 0) break
-    const run = core.runLength
-    const count = Math.min(length - done, run * PAGE_SIZE - within)
-    into.set(new Uint8Array(core.buffer, address + within, count), done)
-    core.release(address, run)
-    done += count
-  }
-  return done
-}
-
-/** Copies bytes that lie within the content to `into`, bringing in what is missing. `readAhead` has noted the read. */
-export function* copyBytes(
-  engine: Engine,
-  content: Content,
-  into: Uint8Array,
-  position: number,
-  length: number,
-  readAhead: ReadAhead,
-): Operation<void> {
-  const end = Math.ceil((position + length) / PAGE_SIZE)
-  let done = 0
-  for (let failures = 0; failures < ATTEMPTS; failures++) {
-    const rest = into.subarray(done)
-    const { makesWarmer } = readAhead
-    const copied = copyResident(engine, content, rest, position + done, length - done, makesWarmer)
-    done += copied
-    if (done === length) return
-    if (copied > 0) failures = 0
-    const page = Math.floor((position + done) / PAGE_SIZE)
-    yield fill(engine, content, page, readAhead.want(end - page))
-  }
-  throw failure(status.TOO_SMALL, content, position + done)
-}
-
-/** Like {@link copyBytes}, at once. */
-export function copyBytesSync(
-  engine: Engine,
-  content: Content,
-  into: Uint8Array,
-  position: number,
-  length: number,
-  readAhead: ReadAhead,
-): void {
-  const end = Math.ceil((position + length) / PAGE_SIZE)
-  let done = 0
-  for (let failures = 0; failures < ATTEMPTS; failures++) {
-    const rest = into.subarray(done)
-    const { makesWarmer } = readAhead
-    const copied = copyResident(engine, content, rest, position + done, length - done, makesWarmer)
-    done += copied
-    if (done === length) return
-    if (copied > 0) failures = 0
-    const page = Math.floor((position + done) / PAGE_SIZE)
-    fillSync(engine, content, page, readAhead.want(end - page))
-  }
-  throw failure(status.TOO_SMALL, content, position + done)
-}
-
-/** Copies bytes that lie within the content to `into`, from their source and not from the pool: see {@link usePages}. */
-export function* copyDirect(
-  engine: Engine,
-  content: Content,
-  into: Uint8Array,
-  position: number,
-  length: number,
-): Operation<void> {
-  let done = 0
-  while (done < length) {
-    const at = position + done
-    const page = Math.floor(at / PAGE_SIZE)
-    const within = at - page * PAGE_SIZE
-    const left = length - done
-    yield usePages(engine, content, page, Math.ceil((within + left) / PAGE_SIZE), (pages) => {
-      const piece = pages.subarray(within, within + left)
-      into.set(piece, done)
-      done += piece.length
-    })
-  }
-}
-
-/**
- * Bytes of a content as ordinary memory, for structures that are parsed: directory blocks, link targets. `readAhead`, if
- * given, has noted the read.
- */
-export function* readBytes(
-  engine: Engine,
-  content: Content,
-  position: number,
-  length: number,
-  readAhead = new ReadAhead(),
-): Operation<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length)
-  const resident = copyResident(engine, content, bytes, position, length, true)
-  if (resident < length) {
-    const rest = bytes.subarray(resident)
-    yield* copyBytes(engine, content, rest, position + resident, rest.length, readAhead)
-  }
-  return bytes
 }

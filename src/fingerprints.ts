@@ -3,7 +3,6 @@
 import type { Operation } from "./drive.js"
 import { withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
-import { readMetadata } from "./fill.js"
 import { isRegular } from "./format/mode.js"
 import { type Nid, nidToBigInt } from "./format/nid.js"
 import { type SidecarEntry, type SidecarIdentity, writeSidecar } from "./format/sidecar.js"
@@ -11,6 +10,7 @@ import { SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from "./format/superblock.js"
 import { hashContent } from "./hash.js"
 import type { Node } from "./inodes.js"
 import { type Abortable, checkOptions } from "./options.js"
+import { readMetadata } from "./read.js"
 import { Walk } from "./walk.js"
 
 /** How far the hashing of an image's files is. */

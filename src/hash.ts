@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** SHA-256 of contents. The core hashes pages where they lie: WebCrypto cannot see shared memory. */
 import type { Content } from "./content.js"
-import { type Core, HASH_STATE_BYTES, PAGE_SIZE } from "./core.js"
+import type { Core } from "./core.js"
+import { HASH_STATE_BYTES } from "./core-exports.js"
 import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { usePages } from "./fill.js"
+import { PAGE_SIZE } from "./page.js"
 import type { Proof } from "./proofs.js"
 
 /** Bytes of a digest. */

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** The inodes of an image: read, kept while they are used, and turned into contents that can be filled. */
 import { Content } from "./content.js"
-import * as core from "./core.js"
+import { CONTENT_IS_PACKED, CONTENT_MERGE } from "./content-description.js"
+import { TAG_FINGERPRINT, TAG_INODE, TAG_VERIFIED } from "./core.js"
 import { describe, isCompressed } from "./description.js"
 import type { Devices } from "./devices.js"
 import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted, ErofsError } from "./errors.js"
-import { failure, readMetadata } from "./fill.js"
+import { failure } from "./failure.js"
 import { type Inode, inodePosition, parseInode } from "./format/inode.js"
 import { isRegular } from "./format/mode.js"
 import { isInMetabox, type Nid, nidToBigInt } from "./format/nid.js"
@@ -15,6 +16,7 @@ import type { Sidecar } from "./format/sidecar.js"
 import type { Superblock } from "./format/superblock.js"
 import { MAP_HEADER_SIZE, type MapHeader, mapHeaderPosition, parseMapHeader } from "./format/zheader.js"
 import type { Proof } from "./proofs.js"
+import { readMetadata } from "./read.js"
 import { SIZE_DIFFERS } from "./status.js"
 import type { Verifier } from "./verify.js"
 
@@ -95,7 +97,7 @@ export class Inodes {
     const { packedNid } = this.#env.superblock
     if (packedNid === 0) throw corrupted("the image has no packed inode")
     if (this.#packed) return this.#packed
-    const packed = yield* this.#openSpecial(packedNid, core.CONTENT_IS_PACKED)
+    const packed = yield* this.#openSpecial(packedNid, CONTENT_IS_PACKED)
     this.#packed = this.#keepFirst(this.#packed, packed)
     return this.#packed
   }
@@ -256,7 +258,7 @@ export class Inodes {
     const metadata = yield* this.metadataOf(inode.nid)
     if (!node.header && isCompressed(inode)) node.header = yield* this.#readHeader(inode, metadata)
     const { header } = node
-    const isPacked = (flags & core.CONTENT_IS_PACKED) !== 0
+    const isPacked = (flags & CONTENT_IS_PACKED) !== 0
     const needsPacked = header !== undefined && (header.hasFragmentTail || header.isWholeFragment)
     const packed = needsPacked && !isPacked ? yield* this.packed() : undefined
     if (isPacked && header?.isWholeFragment) {
@@ -292,7 +294,7 @@ export class Inodes {
 
   /** The flag that lets equal pages of files lie in one frame. */
   #mergeFlag({ mode }: Inode): number {
-    return this.#env.engine.sharing.has("content") && isRegular(mode) ? core.CONTENT_MERGE : 0
+    return this.#env.engine.sharing.has("content") && isRegular(mode) ? CONTENT_MERGE : 0
   }
 
   /** Whether the inode may have a fingerprint to share under. */
@@ -343,7 +345,7 @@ export class Inodes {
       key.set(domain, 4)
       key.set(node.fingerprint, 4 + domain.length)
       // Files that were verified never share with files that were only believed.
-      const tag = verifier ? core.TAG_VERIFIED : core.TAG_FINGERPRINT
+      const tag = verifier ? TAG_VERIFIED : TAG_FINGERPRINT
       const { size } = node.inode
       const shared = engine.openSpace({ tag, owner: 0, key, size, mount, domain: domainSpace })
       if (shared > 0) return shared
@@ -358,7 +360,7 @@ export class Inodes {
     const { engine, mount, domainSpace } = this.#env
     this.#key[0] = nid
     const key = this.#keyBytes
-    const own = engine.openSpace({ tag: core.TAG_INODE, owner: mount, key, size, mount, domain: domainSpace })
+    const own = engine.openSpace({ tag: TAG_INODE, owner: mount, key, size, mount, domain: domainSpace })
     if (own <= 0) throw failure(-own, { nid: nidToBigInt(nid) }, 0)
     return own
   }

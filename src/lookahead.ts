@@ -4,7 +4,6 @@
  * them, so they are brought in together. Nothing here fails: what cannot be had is told when it is asked for.
  */
 import type { Content } from "./content.js"
-import { PAGE_SIZE } from "./core.js"
 import { type Operation, Together } from "./drive.js"
 import type { Engine } from "./engine.js"
 import type { Filesystem } from "./filesystem.js"
@@ -14,6 +13,7 @@ import { inodePosition } from "./format/inode.js"
 import { isDirectory } from "./format/mode.js"
 import type { Nid } from "./format/nid.js"
 import type { Node } from "./inodes.js"
+import { PAGE_SIZE } from "./page.js"
 
 /** Bytes of an inode, at most. */
 const INODE_SIZE = 64

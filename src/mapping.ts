@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import type { Content } from "./content.js"
-import { PAGE_SIZE } from "./core.js"
 import type { Engine } from "./engine.js"
 import type { Filesystem, Holder } from "./filesystem.js"
-import type { ReadAhead } from "./fill.js"
+import { PAGE_SIZE } from "./page.js"
+import type { ReadAhead } from "./read-ahead.js"
 
 /** Pages whose addresses are noted together. */
 const GROUP_BITS = 9

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { PAGE_BITS } from "./core.js"
+import { PAGE_BITS } from "./page.js"
 
 /** Windows that are remembered: as many rows of reads can go on side by side. */
 const KEPT_WINDOWS = 8

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Opening an image: superblock, checksum, compression settings, device table, root. */
 import { Content } from "./content.js"
-import { ContentDescription, LAYOUT_FLAT, TAG_DEVICE, TAG_DOMAIN } from "./core.js"
+import { ContentDescription, LAYOUT_FLAT } from "./content-description.js"
+import { TAG_DEVICE, TAG_DOMAIN } from "./core.js"
 import { type Device, Devices } from "./devices.js"
 import type { Need, Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted, ErofsError } from "./errors.js"
+import { failure } from "./failure.js"
 import { Filesystem } from "./filesystem.js"
-import { failure, readBytes, readMetadata } from "./fill.js"
 import { sidecarIdentity } from "./fingerprints.js"
 import { readU16 } from "./format/bytes.js"
 import { type AlgorithmConfig, parseCompressionConfig } from "./format/compression.js"
@@ -27,6 +28,7 @@ import {
   type Superblock,
   verifyChecksum,
 } from "./format/superblock.js"
+import { readBytes, readMetadata } from "./read.js"
 import type { Source } from "./source/source.js"
 import { Verifier } from "./verify.js"
 import type { Xxh32 } from "./xattrs.js"

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: MIT
 /** What an Image does, as operations: once for both the synchronous and the asynchronous form. */
 
-import { PAGE_SIZE } from "./core.js"
 import { describeInode, type InodeDescription } from "./describe.js"
 import type { Operation } from "./drive.js"
 import { ErofsError, type ErrorCode, withDetails } from "./errors.js"
 import { OpenFile, type ReadOptions } from "./file.js"
 import type { Filesystem } from "./filesystem.js"
-import { copyBytes, copyDirect, ReadAhead } from "./fill.js"
 import { fileTypeOf, isDirectory, isRegular, modeOfType } from "./format/mode.js"
 import { decodeName, encodeName } from "./format/names.js"
 import { nidFromBigInt, nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
 import { isLookaheadWorthwhile, Lookahead, MAX_DIRECTORIES } from "./lookahead.js"
 import { type Abortable, checkOptions } from "./options.js"
+import { PAGE_SIZE } from "./page.js"
 import { pathText, type Target, targetText } from "./paths.js"
+import { copyBytes, copyDirect } from "./read.js"
+import { ReadAhead } from "./read-ahead.js"
 import { BigIntStats, Dirent, Stats } from "./stats.js"
 import { WalkEntry } from "./walk.js"
 

@@ -5,11 +5,11 @@ import type { Directories } from "./directory.js"
 import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted, ErofsError } from "./errors.js"
-import { readBytes } from "./fill.js"
 import { isDirectory, isSymlink } from "./format/mode.js"
 import { decodeName, encodeName } from "./format/names.js"
 import { type Nid, nidToBigInt } from "./format/nid.js"
 import type { Inodes, Node } from "./inodes.js"
+import { readBytes } from "./read.js"
 
 const SLASH = 0x2f
 const MAX_NAME = 255

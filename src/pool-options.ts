@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** What a pool is asked to be, checked. */
-import { PAGE_SIZE } from "./core.js"
+
 import type { Leak, Sharing } from "./engine.js"
 import { ErofsError } from "./errors.js"
 import { checkOptions } from "./options.js"
+import { PAGE_SIZE } from "./page.js"
 import { defaultVariant, type Variant } from "./wasm/module.js"
 
 /** Options of {@link PagePool.create}. */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-import { PAGE_BITS, PAGE_SIZE } from "./core.js"
+
 import type { Operation } from "./drive.js"
 import { ErofsError } from "./errors.js"
-import { failure, fill, fillSync } from "./fill.js"
+import { failure } from "./failure.js"
+import { fill, fillSync } from "./fill.js"
 import type { Mapping } from "./mapping.js"
 import { type Abortable, checkOptions } from "./options.js"
+import { PAGE_BITS, PAGE_SIZE } from "./page.js"
 import { TOO_SMALL } from "./status.js"
 
 /** Fills in a row that another worker may undo before the pool counts as too small. */

@@ -4,7 +4,6 @@ import type { Content } from "./content.js"
 import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted } from "./errors.js"
-import { readBytes, readMetadata } from "./fill.js"
 import { readU16 } from "./format/bytes.js"
 import { compareNames } from "./format/names.js"
 import { nidToBigInt } from "./format/nid.js"
@@ -24,6 +23,7 @@ import {
   type XattrEntry,
 } from "./format/xattr.js"
 import type { Inodes, Node } from "./inodes.js"
+import { readBytes, readMetadata } from "./read.js"
 
 const SHARED_UNIT = 4
 const PREFIX_ALIGNMENT = 4

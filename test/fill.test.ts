@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from "vitest"
 import { Content } from "../src/content.js"
-import { ContentDescription, Core, LAYOUT_EXTENTS, LAYOUT_FLAT, TAG_DEVICE, TAG_INODE } from "../src/core.js"
+import { ContentDescription, LAYOUT_EXTENTS, LAYOUT_FLAT } from "../src/content-description.js"
+import { Core, TAG_DEVICE, TAG_INODE } from "../src/core.js"
 import { Devices } from "../src/devices.js"
 import { driveSync } from "../src/drive.js"
 import { Engine } from "../src/engine.js"
-import { ReadAhead, readBytes } from "../src/fill.js"
 import type { SyncSource } from "../src/index.js"
+import { readBytes } from "../src/read.js"
+import { ReadAhead } from "../src/read-ahead.js"
 
 const CLUSTER = 4096
 

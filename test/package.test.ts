@@ -140,8 +140,11 @@ describe("imports", () => {
       ["src/paths.ts", "src/xattrs.ts", "src/directory.ts", "src/inodes.ts"],
       ["src/verify.ts", "src/description.ts"],
       ["src/hash.ts"],
-      ["src/fill.ts", "src/content.ts", "src/engine.ts"],
+      ["src/read.ts"],
+      ["src/fill.ts", "src/failure.ts", "src/content.ts", "src/engine.ts"],
       ["src/devices.ts", "src/drive.ts", "src/core.ts"],
+      ["src/slot.ts"],
+      ["src/content-description.ts", "src/core-exports.ts", "src/page.ts"],
       ["src/wasm/"],
     ]
     const layerOf = (file: string) =>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What sharing by content costs when a page comes in, beside what decoding that page takes. */
-import { CONTENT_MERGE } from "../../src/core.js"
+import { CONTENT_MERGE } from "../../src/content-description.js"
 import { Lz4Wasm } from "../../test/support/lz4-wasm.js"
 import { type Build, flat, PAGE, PoolCore } from "../../test/support/pool-core.js"
 import { corpora } from "../data.js"

@@ -2,7 +2,8 @@
 /** Block mapping: from a byte of a file to the pcluster that holds it, for every kind of index. */
 import { join } from "node:path"
 import type { Content } from "../../src/content.js"
-import { CONTENT_WORDS, Core, writeDescription } from "../../src/core.js"
+import { CONTENT_WORDS, writeDescription } from "../../src/content-description.js"
+import { Core } from "../../src/core.js"
 import { mapOne } from "../../src/describe.js"
 import { driveSync } from "../../src/drive.js"
 import { Engine } from "../../src/engine.js"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Counting pages by what they are, for trees that no pool can hold at once. */
 import { createHash } from "node:crypto"
-import { PAGE_SIZE } from "../core.js"
 import type { Image } from "../image.js"
+import { PAGE_SIZE } from "../page.js"
 import { countPages, type PageSet, pageSet, withoutPages } from "./page-ranges.js"
 import type { Watcher } from "./residence.js"
 import type { Reading } from "./workload.js"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Comparing what files of several images take in one pool, by the ways in which they can share. */
-import { PAGE_SIZE } from "../core.js"
+
 import { ErofsError, isErofsError } from "../errors.js"
 import type { Image } from "../image.js"
 import type { MountOptions } from "../mount.js"
+import { PAGE_SIZE } from "../page.js"
 import { PagePool } from "../pool.js"
 import type { PoolOptions } from "../pool-options.js"
 import { Census } from "./census.js"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Counting the pages that files take by having them in a pool, all at the same time. */
 
-import { PAGE_SIZE } from "../core.js"
 import type { Image } from "../image.js"
+import { PAGE_SIZE } from "../page.js"
 import type { PagePool } from "../pool.js"
 import type { MappedView } from "../view.js"
 import type { Reading } from "./workload.js"

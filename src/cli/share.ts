@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from "node:fs"
-import { PAGE_SIZE } from "../core.js"
 import { ErofsError } from "../errors.js"
+import { PAGE_SIZE } from "../page.js"
 import { accessOf } from "./access.js"
 import { type Call, type Command, JSON_OPTION, PROGRESS_OPTION } from "./arguments.js"
 import {

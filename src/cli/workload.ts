@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** What of an image is read: every file, or what a program touched. */
 import { readFileSync } from "node:fs"
-import { PAGE_SIZE } from "../core.js"
 import { ErofsError } from "../errors.js"
 import { decodeName } from "../format/names.js"
 import type { Image } from "../image.js"
+import { PAGE_SIZE } from "../page.js"
 import { type PageRange, type PageSet, pageSet } from "./page-ranges.js"
 
 /** Pages of one regular file that are read. Files that are not read, or are empty, have none. */

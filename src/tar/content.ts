@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import type { Content } from "../content.js"
-import { PAGE_SIZE } from "../core.js"
 import type { Operation } from "../drive.js"
 import type { Filesystem } from "../filesystem.js"
-import { copyBytes, ReadAhead } from "../fill.js"
 import type { Node } from "../inodes.js"
+import { PAGE_SIZE } from "../page.js"
+import { copyBytes } from "../read.js"
+import { ReadAhead } from "../read-ahead.js"
 
 /** The bytes of one file from front to back, with zeros for those that cannot be read if that may be. */
 export class MemberContent {

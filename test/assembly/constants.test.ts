@@ -2,8 +2,9 @@
 /** Numbers that stand both in assembly/ and in src/: read from the texts of both, so that neither can drift alone. */
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import * as core from "../../src/core.js"
+import { TAG_DEVICE, TAG_FINGERPRINT, TAG_INODE } from "../../src/core.js"
 import { ALGORITHM_NAMES } from "../../src/format/features.js"
+import { EXTENT_KINDS, SLOT_COUNT } from "../../src/slot.js"
 import * as status from "../../src/status.js"
 import { describeContent } from "../support/pool-core.js"
 
@@ -26,9 +27,9 @@ function constantsOf(text: string): Map<string, number> {
 
 const slot = constantsOf(textOf("assembly/slot.ts"))
 const layout = constantsOf(textOf("assembly/layout.ts"))
-const coreConstants = constantsOf(textOf("src/core.ts"))
+const coreConstants = constantsOf(textOf("src/content-description.ts") + textOf("src/slot.ts"))
 
-describe("numbers of assembly/slot.ts in src/core.ts", () => {
+describe("numbers of assembly/slot.ts in src/", () => {
   const shared = [...slot].filter(([name]) => /^(LAYOUT|CONTENT|SLOT|REQUEST)_/.test(name))
 
   it.each(shared.filter(([name]) => name !== "CONTENT_SIZE"))("%s", (name, value) => {
@@ -41,7 +42,7 @@ describe("numbers of assembly/slot.ts in src/core.ts", () => {
     expect(
       known.filter((name) => !names.has(name) && name !== "CONTENT_WORDS" && name !== "SLOT_COUNT"),
     ).toEqual([])
-    expect(core.SLOT_COUNT).toBe(layout.get("SLOT_COUNT"))
+    expect(SLOT_COUNT).toBe(layout.get("SLOT_COUNT"))
     expect((coreConstants.get("CONTENT_WORDS") as number) * 4).toBe(slot.get("CONTENT_SIZE"))
   })
 
@@ -54,7 +55,7 @@ describe("numbers of assembly/slot.ts in src/core.ts", () => {
       plain: "KIND_COPY",
       compressed: "KIND_DECODE",
     }
-    expect(core.EXTENT_KINDS.map((kind) => slot.get(words[kind] as string))).toEqual([0, 1, 2, 3, 4, 5])
+    expect(EXTENT_KINDS.map((kind) => slot.get(words[kind] as string))).toEqual([0, 1, 2, 3, 4, 5])
   })
 
   it("field numbers and flags that Slot asks by", () => {
@@ -75,7 +76,7 @@ describe("numbers of assembly/slot.ts in src/core.ts", () => {
 
   it("tags of address spaces", () => {
     const intern = constantsOf(textOf("assembly/pool/intern.ts"))
-    expect([core.TAG_INODE, core.TAG_DEVICE, core.TAG_FINGERPRINT]).toEqual(
+    expect([TAG_INODE, TAG_DEVICE, TAG_FINGERPRINT]).toEqual(
       ["TAG_INODE", "TAG_DEVICE", "TAG_FINGERPRINT"].map((name) => intern.get(name)),
     )
   })

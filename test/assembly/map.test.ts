@@ -2,7 +2,8 @@
 /** From byte to extent: records of real images, tables made from random extents, and garbage. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { type ContentDescription, EXTENT_KINDS, SLOT_COUNT } from "../../src/core.js"
+import type { ContentDescription } from "../../src/content-description.js"
+import { EXTENT_KINDS, SLOT_COUNT } from "../../src/slot.js"
 import { FAILURES, OK } from "../../src/status.js"
 import { fromHex } from "../support/bytes.js"
 import { compactTable, fullTable, type TableExtent } from "../support/index-tables.js"

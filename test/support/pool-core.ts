@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from "node:fs"
-import { CONTENT_WORDS, ContentDescription, writeDescription } from "../../src/core.js"
+import { CONTENT_WORDS, ContentDescription, writeDescription } from "../../src/content-description.js"
 
 /** The three builds of the core; `debug` is for shared memory and has its assertions on. */
 export const BUILDS = ["shared", "plain", "debug"] as const

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** The pool itself under a recording: the core, driven page by page. */
-import { ContentDescription, Core, LAYOUT_FLAT, PAGE_BITS, PAGE_SIZE, TAG_INODE } from "../../../src/core.js"
+import { ContentDescription, LAYOUT_FLAT } from "../../../src/content-description.js"
+import { Core, TAG_INODE } from "../../../src/core.js"
+import { PAGE_BITS, PAGE_SIZE } from "../../../src/page.js"
 import type { PageUses } from "./trace.js"
 
 /** Frames that a pool has at least. */
