@@ -65,6 +65,14 @@ export function* fingerprintFiles(
     before += node.inode.size
     tell(0)
   }
+  return yield* sidecarOf(filesystem, entries)
+}
+
+/** The sidecar of an image whose files have these digests. */
+export function* sidecarOf(
+  filesystem: Filesystem,
+  entries: readonly SidecarEntry[],
+): Operation<Uint8Array<ArrayBuffer>> {
   return writeSidecar(yield* sidecarIdentity(filesystem), entries)
 }
 

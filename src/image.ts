@@ -4,7 +4,8 @@ import type { InodeDescription } from "./describe.js"
 import type { Operation } from "./drive.js"
 import type { OpenFile } from "./file.js"
 import type { Filesystem } from "./filesystem.js"
-import { type FingerprintOptions, fingerprintFiles } from "./fingerprints.js"
+import { type FingerprintOptions, fingerprintFiles, sidecarOf } from "./fingerprints.js"
+import type { SidecarEntry } from "./format/sidecar.js"
 import { EROFS_MAGIC, type Superblock } from "./format/superblock.js"
 import type { ImageHandle } from "./mount.js"
 import {
@@ -318,6 +319,11 @@ export class Image {
   /** Like {@link fingerprints}, at once. */
   fingerprintsSync(options: Omit<FingerprintOptions, "signal"> = {}): Uint8Array<ArrayBuffer> {
     return this.#runSync("read", undefined, fingerprintFiles(this.#filesystem, options))
+  }
+
+  /** @internal The sidecar for digests that were computed elsewhere. */
+  sidecarOf(entries: readonly SidecarEntry[]): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#run("read", undefined, sidecarOf(this.#filesystem, entries))
   }
 
   /**

@@ -4,13 +4,9 @@ import type { Image } from "../image.js"
 import type { PagePool } from "../pool.js"
 import type { WalkEntry } from "../walk.js"
 import { type Call, type Command, JSON_OPTION, PROGRESS_OPTION } from "./arguments.js"
-import {
-  ContentChecker,
-  type ContentJob,
-  type ContentReport,
-  MAX_DAMAGES_OF_FILE,
-} from "./content-checker.js"
-import { Crew, countsOf, JOBS_OPTION, jobsOf, roundOf } from "./crew.js"
+import { ContentCrew } from "./content-crew.js"
+import type { ContentJob } from "./content-reader.js"
+import { JOBS_OPTION, jobsOf } from "./crew.js"
 import { DONE, FAILED, reasonOf, UsageError } from "./exit.js"
 import { sha256OfFingerprint } from "./facts.js"
 import { imageFileOf, withImage } from "./mounted.js"
@@ -26,9 +22,16 @@ interface Damage {
 
 /** Files that are read together where several threads read; alone, one after the other, so that damage is told at once. */
 const ROUND_FILES = 4096
+/** Places of one file that are named. */
+const MAX_DAMAGES_OF_FILE = 64
 
-/** Threads that read. */
-type ContentCrew = Crew<undefined, ContentJob[], ContentReport[]>
+/** A file that is to be read. */
+interface Candidate {
+  /** Number of its entry in the walk. */
+  entry: number
+  /** SHA-256 that its content is to have, in hex, if that is known. */
+  expected: string | undefined
+}
 
 /** `check`: reads everything. */
 export const check: Command = {
@@ -55,9 +58,10 @@ export const check: Command = {
     // Content is read without sharing, each file its own; only a second mount knows who claims which fingerprint.
     const checkIt = async (image: Image, pool: PagePool, fingerprints?: Image): Promise<number> => {
       const ground = { image, pool, file: imageFileOf(args) }
-      const module = new URL("./check-worker.js", import.meta.url)
-      await using crew: ContentCrew = new Crew(module, workers, ground, undefined)
-      return await new Checker(image, fingerprints, call, workers > 0 ? crew : undefined).check()
+      const settings = { maxDamages: MAX_DAMAGES_OF_FILE, endsWithDamage: false }
+      const progress = new Progress(args, call.io.stderr, image.superblock.inodes)
+      await using crew = new ContentCrew(ground, workers, settings, progress)
+      return await new Checker(image, fingerprints, call, crew, progress).check()
     }
     if (!args.has("digest")) return await withImage(args, checkIt, { workers })
     const options = { sharesFingerprints: true, ...(name !== undefined && { fingerprint: name }) }
@@ -76,37 +80,40 @@ class Checker {
   readonly #fingerprints: Image | undefined
   readonly #call: Call
   readonly #progress: Progress
-  readonly #contents: ContentChecker
-  readonly #crew: ContentCrew | undefined
-  /** Files that are to be read at the end of the round, and their sizes. */
+  readonly #crew: ContentCrew
+  /** Files that are to be read at the end of the round. */
   #jobs: ContentJob[] = []
-  #sizes: number[] = []
+  #candidates: Candidate[] = []
   /** Damage of the round, by the number of the entry, so that it is told in the order of the walk. */
   #found: (Damage & { entry: number })[] = []
-  #entries: number[] = []
   #entry = 0
   readonly #seen = new Set<bigint>()
   readonly #damages: Json[] = []
   readonly #counts = { files: 0, directories: 0, symlinks: 0, others: 0, bytes: 0n, digests: 0, damages: 0 }
 
   /** `fingerprints` is the same image mounted so that it knows them; without it digests are not compared. */
-  constructor(image: Image, fingerprints: Image | undefined, call: Call, crew: ContentCrew | undefined) {
+  constructor(
+    image: Image,
+    fingerprints: Image | undefined,
+    call: Call,
+    crew: ContentCrew,
+    progress: Progress,
+  ) {
     this.#image = image
-    this.#contents = new ContentChecker(image)
-    this.#crew = crew
     this.#fingerprints = fingerprints
     this.#call = call
-    this.#progress = new Progress(call.args, call.io.stderr, image.superblock.inodes)
+    this.#crew = crew
+    this.#progress = progress
   }
 
   async check(): Promise<number> {
-    const roundFiles = this.#crew ? ROUND_FILES : 1
+    const roundFiles = this.#crew.isAlone ? 1 : ROUND_FILES
     const onError = (error: unknown, path: string): void => this.#damaged({ path, error })
     try {
       for await (const entry of this.#image.walk("/", { onError })) {
         await this.#checkEntry(entry)
         if (this.#jobs.length >= roundFiles) await this.#endRound()
-        else if (!this.#crew) await this.#tell()
+        else if (this.#crew.isAlone) await this.#tell()
       }
       await this.#endRound()
     } finally {
@@ -144,31 +151,27 @@ class Checker {
   async #addFile(entry: WalkEntry): Promise<void> {
     const fingerprint = (await this.#fingerprints?.describe(entry))?.fingerprint
     const expected = fingerprint && sha256OfFingerprint(fingerprint)
-    this.#jobs.push({ nid: entry.nid, path: entry.path, expected })
-    this.#sizes.push(entry.node.inode.size)
-    this.#entries.push(this.#entry)
+    const isHashed = expected !== undefined
+    this.#jobs.push({ nid: entry.nid, path: entry.path, size: entry.node.inode.size, isHashed })
+    this.#candidates.push({ entry: this.#entry, expected })
   }
 
   /** Reads the files of the round and tells what is damaged, in the order of the walk. */
   async #endRound(): Promise<void> {
-    const [jobs, entries, round] = [this.#jobs, this.#entries, roundOf(this.#jobs, this.#sizes)]
+    const [jobs, candidates] = [this.#jobs, this.#candidates]
     this.#jobs = []
-    this.#sizes = []
-    this.#entries = []
-    const show = (): void => this.#progress.round(countsOf(round.counters))
-    const work = (): Promise<ContentReport[]> => this.#contents.work(round, show)
-    const isShared = this.#crew !== undefined && jobs.length > 1
-    const reports = (isShared ? await this.#crew.share(round, work, show) : [await work()]).flat()
-    let sum = 0
-    for (const { job, bytes, isCompared, damages } of reports) {
-      sum += bytes
+    this.#candidates = []
+    for (const { job, bytes, digest, damages } of await this.#crew.read(jobs)) {
+      const { nid, path } = jobs[job] as ContentJob
+      const { entry, expected } = candidates[job] as Candidate
       this.#counts.bytes += BigInt(bytes)
-      if (isCompared) this.#counts.digests++
-      const { path } = jobs[job] as ContentJob
-      const entry = entries[job] as number
       this.#found.push(...damages.map((error) => ({ path, error: unpackError(error), entry })))
+      if (digest === undefined) continue
+      this.#counts.digests++
+      if (digest === expected) continue
+      const reason = `content has digest ${digest}, its fingerprint says ${expected} (nid ${nid})`
+      this.#found.push({ path, error: new Error(reason), entry })
     }
-    this.#progress.endRound({ entries: jobs.length, bytes: sum })
     await this.#tell()
   }
 

@@ -92,20 +92,20 @@ export function roundOf<Jobs>(jobs: Jobs, sizes: readonly number[]): Round<Jobs>
 const BATCH_BYTES = 1 << 20
 const BATCH_JOBS = 32
 
-/** The jobs of a round that this thread takes: one after the other, until none is left or somebody stops the round. */
+/**
+ * The jobs of a round that this thread takes: one after the other, until none is left or somebody stops the round. A batch
+ * that was taken is gone through all the same: of the jobs before the one that stopped the round, none is left out.
+ */
 export function* takeJobs({ starts, counters }: Round<unknown>): Generator<number, void, void> {
-  for (;;) {
+  while (!isStopped(counters)) {
     const batch = Atomics.add(counters, NEXT_BATCH, 1)
     if (batch >= starts.length - 1) return
     const end = starts[batch + 1] as number
-    for (let job = starts[batch] as number; job < end; job++) {
-      if (Atomics.load(counters, IS_STOPPED) !== 0) return
-      yield job
-    }
+    for (let job = starts[batch] as number; job < end; job++) yield job
   }
 }
 
-/** Lets nobody begin another job of the round. */
+/** Lets nobody take another batch of the round. */
 export function stopRound(counters: RoundCounters): void {
   Atomics.store(counters, IS_STOPPED, 1)
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** Commands that share their work with other threads, as processes of their own: threads need the built package. */
 import { spawnSync } from "node:child_process"
-import { lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, vi } from "vitest"
+import { explain, reasonOf } from "../../src/cli/exit.js"
+import { type ExtentDescription, type Image, openFile, PagePool } from "../../src/index.node.js"
 import { type BuildNode, directory, file, symlink } from "../support/build-image.js"
 import { describeTree, fixturePath, imageFile, namesBelow, scratch } from "../support/cli.js"
-import { fixtures, readManifest } from "../support/flat-image.js"
+import { allFixtures, type Fixture, readManifest } from "../support/flat-image.js"
+import { openFixture } from "../support/open.js"
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -29,8 +32,8 @@ function manyFiles(): BuildNode {
 
 describe("extract with several threads", () => {
   it.each(
-    ["lz4-legacy", "zstd-48bit-dedupe-fragments", "zstd-all-metabox", "chunk-blobdev"].flatMap(
-      (name) => fixtures.images.find((one) => one.name === name) ?? [],
+    ["lz4-legacy", "zstd-48bit-dedupe-fragments", "zstd-all-metabox", "chunk-blobdev"].map(
+      (name) => allFixtures.find((one) => one.name === name) as Fixture,
     ),
   )("makes of $name what the kernel shows", (fixture) => {
     const target = join(scratch(), "tree")
@@ -185,5 +188,107 @@ describe("check with several threads", () => {
     })
     expect(last[1]).toEqual(last[0])
     expect(last[0]).toMatchObject({ entries: 303 })
+  })
+})
+
+describe("fingerprint with several threads", () => {
+  const JOBS = ["1", "2", "3"]
+
+  /** The sidecar that the command writes; undefined if it writes none. */
+  function fingerprint(jobs: string, ...argv: string[]) {
+    const path = join(scratch(), "fingerprints")
+    const result = run("fingerprint", "--jobs", jobs, "-o", path, ...argv)
+    return { ...result, sidecar: existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined }
+  }
+
+  function extentOf(image: Image, path: string, index: number): ExtentDescription {
+    return image.describeSync(path, { extents: true }).extents?.at(index) as ExtentDescription
+  }
+
+  const mounted = async (path: string): Promise<Image> =>
+    (await PagePool.create({ bytes: 4 << 20 })).mount(await openFile(path))
+
+  it.each([
+    "lz4-legacy",
+    "zstd-48bit-dedupe-fragments",
+    "zstd-all-metabox",
+    "chunk-blobdev",
+    "share-old-plain",
+  ])("writes of %s what the image itself gives", async (name) => {
+    const fixture = allFixtures.find((one) => one.name === name) as Fixture
+    const devices = fixture.extra.flatMap((one) => ["--device", fixturePath(one)])
+    const { image } = await openFixture(name)
+    const sidecar = image.fingerprintsSync()
+    expect(sidecar.length).toBeGreaterThan(64)
+    for (const jobs of JOBS) {
+      const result = fingerprint(jobs, fixturePath(fixture.file), ...devices)
+      expect(result).toEqual({ code: 0, stdout: "", stderr: "", sidecar })
+    }
+  })
+
+  it("hashes many files, further names of one once, and counts what all threads have read", async () => {
+    const twice = file("one content, two names")
+    const path = imageFile(directory({ a: twice, empty: file(""), many: manyFiles(), z: twice }))
+    const image = await mounted(path)
+    let totals: object | undefined
+    const sidecar = await image.fingerprints({
+      onProgress: ({ files, totalFiles, bytes }) => {
+        totals = { entries: files, total: totalFiles, bytes }
+      },
+    })
+    expect(totals).toMatchObject({ entries: 302, total: 302 })
+    for (const jobs of JOBS) {
+      const { code, stderr, ...result } = fingerprint(jobs, "--progress=json", path)
+      expect([code, result.sidecar]).toEqual([0, sidecar])
+      expect(JSON.parse(stderr.trim().split("\n").at(-1) as string)).toEqual(totals)
+    }
+  })
+
+  it("names what is damaged as the image itself does, in the order of the tree", async () => {
+    const lost = { isInline: false, startBlock: 100000 }
+    const entries = Array.from({ length: 200 }, (_, i): [string, BuildNode] => [
+      `f${String(i).padStart(3, "0")}`,
+      file(`content ${i}`, i % 70 === 69 ? lost : {}),
+    ])
+    const far = new Uint8Array(3 << 20).map((_, i) => (i * 2654435761) >>> 24)
+    const damagedDirectory = directory([["x/y", file("")]])
+    const trees = [
+      directory([...entries, ["large", file(far, { isInline: false, size: 4n << 20n })]]),
+      directory([["a", file("text")], ["d", damagedDirectory], ...entries]),
+    ]
+    const compressed = new Uint8Array(readFileSync(fixturePath("lz4-ztailpacking.erofs")))
+    const { image: whole } = await openFixture("lz4-ztailpacking")
+    const { offset = 0, encodedLength } = extentOf(whole, "/text-300k", -2)
+    compressed.fill(0xff, offset, offset + encodedLength)
+    const compressedPath = join(scratch(), "damaged.erofs")
+    writeFileSync(compressedPath, compressed)
+    for (const path of [...trees.map((tree) => imageFile(tree)), compressedPath]) {
+      const image = await mounted(path)
+      const first = await image.fingerprints().catch(explain)
+      const lines: string[] = []
+      const sidecar = image.fingerprintsSync({
+        onError: (error, where) =>
+          void lines.push(`erofs-wasm fingerprint: '${where}': ${reasonOf(error)}\n`),
+      })
+      expect(lines.length).toBeGreaterThan(0)
+      for (const jobs of JOBS) {
+        expect(fingerprint(jobs, path)).toEqual({
+          code: 1,
+          stdout: "",
+          stderr: `erofs-wasm fingerprint: ${first}\n`,
+          sidecar: undefined,
+        })
+        const going = { code: 1, stdout: "", stderr: lines.join(""), sidecar }
+        expect(fingerprint(jobs, "--keep-going", path)).toEqual(going)
+      }
+    }
+  })
+
+  it("takes only sensible numbers", () => {
+    for (const jobs of ["0", "33", "-1", "two"])
+      expect(fingerprint(jobs, fixturePath("lz4-legacy.erofs"))).toMatchObject({
+        code: 2,
+        sidecar: undefined,
+      })
   })
 })

@@ -12,7 +12,7 @@ import { cli, describeTree, fixturePath, output, scratch } from "../support/cli.
 import { readFixture } from "../support/flat-image.js"
 import { HttpServer } from "../support/http-server.js"
 import { LargeImage } from "../support/large-image.js"
-import { manifestOf } from "../support/open.js"
+import { manifestOf, openFixture } from "../support/open.js"
 import { Random } from "../support/random.js"
 import { FakeRegistry } from "../support/registry.js"
 
@@ -72,6 +72,20 @@ describe("URLs", () => {
     shifted.set(readFixture(NAME), 4096)
     const server = await HttpServer.start(shifted)
     expect(await output("ls", "--offset", "4096", server.url)).toBe(await output("ls", fixturePath(NAME)))
+  })
+
+  it("have the fingerprints of files, one thread or several, and cost few requests", async () => {
+    const { image } = await openFixture("lz4-ztailpacking")
+    const sidecar = image.fingerprintsSync()
+    const server = await HttpServer.start(readFixture(NAME))
+    const path = join(scratch(), "fingerprints")
+    expect((await cli(["fingerprint", server.url, "-o", path])).code).toBe(0)
+    expect(new Uint8Array(readFileSync(path))).toEqual(sidecar)
+    expect(server.requests.length).toBeLessThanOrEqual(8)
+    if (!isBuilt) return
+    const { status, stderr } = await run("fingerprint", "--jobs", "3", server.url, "-o", `${path}3`)
+    expect([status, stderr]).toEqual([0, ""])
+    expect(new Uint8Array(readFileSync(`${path}3`))).toEqual(sidecar)
   })
 
   it("that lead nowhere are one line and exit code 1", async () => {

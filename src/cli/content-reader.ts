@@ -1,90 +1,99 @@
 // SPDX-License-Identifier: MIT
-/** Contents of files, checked byte by byte: many jobs, done by one thread or by several. */
+/** Contents of files, read byte by byte: many jobs, done by one thread or by several. */
 import { createHash, type Hash } from "node:crypto"
 import type { OpenFile } from "../file.js"
 import type { Image } from "../image.js"
-import { countBytes, countEntry, type Round, takeJobs } from "./crew.js"
+import { countBytes, countEntry, type Round, stopRound, takeJobs } from "./crew.js"
 import { type PackedError, packError } from "./transport.js"
+
+/** What all files of a command have in common. */
+export interface ContentSettings {
+  /** Places of one file that are named; a file with more is not read further. */
+  maxDamages: number
+  /** Whether a file that cannot be read ends the round. */
+  endsWithDamage: boolean
+}
 
 /** A regular file that is to be read. */
 export interface ContentJob {
   nid: bigint
   path: string
-  /** SHA-256 that its content is to have, in hex, if that is known. */
-  expected: string | undefined
+  /** In bytes. */
+  size: number
+  isHashed: boolean
 }
 
 /** What reading a file found. */
 export interface ContentReport {
   job: number
   bytes: number
-  /** Whether its digest was compared. */
-  isCompared: boolean
+  /** SHA-256 of the content, in hex, if it was to be hashed and is whole. */
+  digest: string | undefined
   damages: PackedError[]
 }
 
 /** Bytes read at a time, and at a time where those cannot be read as a whole. */
 const PIECE = 1 << 20
 const SMALL_PIECE = 4096
-/** Places of one file that are named; a file with more is not read further. */
-export const MAX_DAMAGES_OF_FILE = 64
 
 /** Reads files for one thread. */
-export class ContentChecker {
+export class ContentReader {
   readonly #image: Image
+  readonly #settings: ContentSettings
   readonly #buffer = new Uint8Array(PIECE)
   #bytes = 0
   #onBytes: (count: number) => void = () => {}
 
-  constructor(image: Image) {
+  constructor(image: Image, settings: ContentSettings) {
     this.#image = image
+    this.#settings = settings
   }
 
-  /** Does jobs of a round until none is left. `onProgress` is called often. */
+  /** Does jobs of a round until none is left, or damage ends it. `onProgress` is called often. */
   async work(round: Round<ContentJob[]>, onProgress: () => void = () => {}): Promise<ContentReport[]> {
+    const { jobs, counters } = round
     const reports: ContentReport[] = []
     this.#onBytes = (count) => {
-      countBytes(round.counters, count)
+      countBytes(counters, count)
       onProgress()
     }
     for (const job of takeJobs(round)) {
-      reports.push(await this.#check(job, round.jobs[job] as ContentJob))
-      countEntry(round.counters)
+      const report = await this.#read(job, jobs[job] as ContentJob)
+      reports.push(report)
+      countEntry(counters)
+      if (report.damages.length === 0 || !this.#settings.endsWithDamage) continue
+      stopRound(counters)
+      break
     }
     return reports
   }
 
-  async #check(job: number, { nid, path, expected }: ContentJob): Promise<ContentReport> {
+  async #read(job: number, { nid, path, isHashed }: ContentJob): Promise<ContentReport> {
     const damages: unknown[] = []
     this.#bytes = 0
-    let isCompared = false
+    let digest: string | undefined
     try {
       await using file = await this.#image.open({ nid, path })
-      const hash = expected === undefined ? undefined : createHash("sha256")
+      const hash = isHashed ? createHash("sha256") : undefined
       damages.push(...(await this.#readAll(file, hash)))
-      if (hash && damages.length === 0) {
-        isCompared = true
-        const actual = hash.digest("hex")
-        if (actual !== expected) {
-          const reason = `content has digest ${actual}, its fingerprint says ${expected} (nid ${nid})`
-          damages.push(new Error(reason))
-        }
-      }
+      if (damages.length === 0) digest = hash?.digest("hex")
     } catch (error) {
       damages.push(error)
     }
-    return { job, bytes: this.#bytes, isCompared, damages: damages.map(packError) }
+    return { job, bytes: this.#bytes, digest, damages: damages.map(packError) }
   }
 
   /** Reads a file to its end, over damaged places. Answers their errors. */
   async #readAll(file: OpenFile, hash: Hash | undefined): Promise<unknown[]> {
+    const { maxDamages } = this.#settings
     const damages: unknown[] = []
-    for (let position = 0; position < file.size && damages.length < MAX_DAMAGES_OF_FILE; position += PIECE) {
+    for (let position = 0; position < file.size && damages.length < maxDamages; position += PIECE) {
       try {
         const count = await this.#readPiece(file, position, PIECE)
         hash?.update(this.#buffer.subarray(0, count))
       } catch (error) {
-        const errors = await this.#findDamages(file, position, MAX_DAMAGES_OF_FILE - damages.length)
+        const errors =
+          maxDamages > 1 ? await this.#findDamages(file, position, maxDamages - damages.length) : []
         damages.push(...(errors.length > 0 ? errors : [error]))
       }
     }
