@@ -9,7 +9,7 @@ import type { ContentJob } from "./content-reader.js"
 import { JOBS_OPTION, jobsOf } from "./crew.js"
 import { DONE, FAILED, reasonOf, UsageError } from "./exit.js"
 import { sha256OfFingerprint } from "./facts.js"
-import { imageFileOf, withImage } from "./mounted.js"
+import { entriesOf, imageFileOf, withImage } from "./mounted.js"
 import { escapeControls, type Json, toJson } from "./print.js"
 import { Progress } from "./progress.js"
 import { unpackError } from "./transport.js"
@@ -110,7 +110,7 @@ class Checker {
     const roundFiles = this.#crew.isAlone ? 1 : ROUND_FILES
     const onError = (error: unknown, path: string): void => this.#damaged({ path, error })
     try {
-      for await (const entry of this.#image.walk("/", { onError })) {
+      for await (const entry of entriesOf(this.#image, imageFileOf(this.#call.args), { onError })) {
         await this.#checkEntry(entry)
         if (this.#jobs.length >= roundFiles) await this.#endRound()
         else if (this.#crew.isAlone) await this.#tell()

@@ -2,7 +2,11 @@
 /** Threads that read contents of files, this one among them: what `check` and `fingerprint` have in common. */
 import { type ContentJob, ContentReader, type ContentReport, type ContentSettings } from "./content-reader.js"
 import { Crew, countsOf, type Ground, roundOf } from "./crew.js"
+import { isLocal } from "./mounted.js"
 import type { Progress } from "./progress.js"
+
+/** How a command wants contents to be read. */
+export type ContentOptions = Omit<ContentSettings, "isLocal">
 
 /** Reads files, a round of them at a time. Dispose of it when there are no more. */
 export class ContentCrew {
@@ -13,7 +17,8 @@ export class ContentCrew {
   readonly #progress: Progress
 
   /** `workers`: threads besides this one. */
-  constructor(ground: Ground, workers: number, settings: ContentSettings, progress: Progress) {
+  constructor(ground: Ground, workers: number, options: ContentOptions, progress: Progress) {
+    const settings = { ...options, isLocal: isLocal(ground.file) }
     this.isAlone = workers === 0
     this.#reader = new ContentReader(ground.image, settings)
     this.#crew = new Crew(new URL("./content-worker.js", import.meta.url), workers, ground, settings)

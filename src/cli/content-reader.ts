@@ -12,6 +12,8 @@ export interface ContentSettings {
   maxDamages: number
   /** Whether a file that cannot be read ends the round. */
   endsWithDamage: boolean
+  /** Whether the image can be read synchronously, which spares small files most of their time. */
+  isLocal: boolean
 }
 
 /** A regular file that is to be read. */
@@ -69,11 +71,13 @@ export class ContentReader {
   }
 
   async #read(job: number, { nid, path, isHashed }: ContentJob): Promise<ContentReport> {
+    const { isLocal } = this.#settings
     const damages: unknown[] = []
     this.#bytes = 0
     let digest: string | undefined
     try {
-      await using file = await this.#image.open({ nid, path })
+      const target = { nid, path }
+      await using file = isLocal ? this.#image.openSync(target) : await this.#image.open(target)
       const hash = isHashed ? createHash("sha256") : undefined
       damages.push(...(await this.#readAll(file, hash)))
       if (damages.length === 0) digest = hash?.digest("hex")
@@ -117,7 +121,8 @@ export class ContentReader {
   }
 
   async #readPiece(file: OpenFile, position: number, size: number): Promise<number> {
-    const count = await file.read(this.#buffer.subarray(0, size), position)
+    const into = this.#buffer.subarray(0, size)
+    const count = this.#settings.isLocal ? file.readSync(into, position) : await file.read(into, position)
     this.#bytes += count
     this.#onBytes(count)
     return count

@@ -7,7 +7,7 @@ import { ContentCrew } from "./content-crew.js"
 import type { ContentJob } from "./content-reader.js"
 import { JOBS_OPTION, jobsOf } from "./crew.js"
 import { DONE, FAILED, UsageError } from "./exit.js"
-import { imageFileOf, withImage } from "./mounted.js"
+import { entriesOf, type ImageFile, imageFileOf, withImage } from "./mounted.js"
 import { OUTPUT_OPTION, withOutput } from "./output.js"
 import { Progress } from "./progress.js"
 import { unpackError } from "./transport.js"
@@ -48,7 +48,7 @@ export const fingerprint: Command = {
       const progress = new Progress(args, io.stderr, image.superblock.inodes)
       await using crew = new ContentCrew(ground, workers, settings, progress)
       try {
-        const files = await listFiles(image, onError)
+        const files = await listFiles(image, ground.file, onError)
         progress.expect(files.length)
         return await image.sidecarOf(await hashFiles(crew, files, onError))
       } finally {
@@ -62,10 +62,10 @@ export const fingerprint: Command = {
 }
 
 /** All regular files that are not empty, each inode once, with the first of its paths. */
-async function listFiles(image: Image, onError: OnError | undefined): Promise<ContentJob[]> {
+async function listFiles(image: Image, file: ImageFile, onError: OnError | undefined): Promise<ContentJob[]> {
   const files: ContentJob[] = []
   const seen = new Set<bigint>()
-  for await (const entry of image.walk("/", onError ? { onError } : {})) {
+  for await (const entry of entriesOf(image, file, onError ? { onError } : {})) {
     const { nid, path, node } = entry
     const { size } = node.inode
     if (!entry.isFile() || size === 0 || seen.has(nid)) continue

@@ -6,7 +6,8 @@ import type { MountOptions } from "../mount.js"
 import { PagePool } from "../pool.js"
 import { offsetSource } from "../source/offset.js"
 import type { Source } from "../source/source.js"
-import { type Access, accessOf } from "./access.js"
+import type { WalkEntry, WalkOptions } from "../walk.js"
+import { type Access, accessOf, isRemote } from "./access.js"
 import type { Arguments } from "./arguments.js"
 import { UsageError } from "./exit.js"
 import { openSource } from "./sources.js"
@@ -66,6 +67,20 @@ export function imageFileOf(args: Arguments): ImageFile {
     ignoresChecksum: args.has("ignore-checksum"),
     access: accessOf(args),
   }
+}
+
+/** Whether all of an image lies in files, which are read synchronously in less time than it takes to await them. */
+export function isLocal({ path, devices }: ImageFile): boolean {
+  return ![path, ...devices].some(isRemote)
+}
+
+/** The entries of an image's whole tree. Takes what `Image.walk` takes. */
+export function entriesOf(
+  image: Image,
+  file: ImageFile,
+  options: WalkOptions,
+): Iterable<WalkEntry> | AsyncIterable<WalkEntry> {
+  return isLocal(file) ? image.walkSync("/", options) : image.walk("/", options)
 }
 
 /** Mounts an image into a pool. Errors say what to do where that is known. */
