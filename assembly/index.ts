@@ -28,6 +28,7 @@ import { rebuildBitmap } from "./pool/frames"
 import { internSpace } from "./pool/intern"
 import { enterPlace } from "./pool/places"
 import { setWindow } from "./pool/resize"
+import { spaceRecord } from "./pool/spaces"
 import { collectStatistics } from "./pool/statistics"
 import {
   EXTENT_ALGORITHM,
@@ -83,10 +84,9 @@ export function createPool(frameCount: u32, spaceCapacity: u32, workerCount: u32
 
 /**
  * Comes into a place that takePlace() took; answers the address of the worker's region, or 0 if there is no pool.
- * `mayWait`: whether the thread may sleep.
  */
-export function joinPool(place: u32, mayWait: bool): usize {
-  return control().magic == CONTROL_MAGIC ? enterPlace(place, mayWait) : 0
+export function joinPool(place: u32): usize {
+  return control().magic == CONTROL_MAGIC ? enterPlace(place) : 0
 }
 
 /** A number for a mount, or for a file among those that share a space, that no other on this pool has or had. */
@@ -122,6 +122,11 @@ export function openSpace(
   domain: u32,
 ): i32 {
   return internSpace(worker, tag, owner, exchangeAt(worker), keyLength, size as u64, mount, domain)
+}
+
+/** The number of the domain that a space belongs to; of the space of a domain, that domain's own. */
+export function domainOf(space: u32): u32 {
+  return spaceRecord(space).domain
 }
 
 // Reading.

@@ -14,7 +14,7 @@
  *              space buckets    u32 each: first space of a hash chain
  *              alias table      ALIAS_RECORD_SIZE a page that lies in another page's frame
  *              member table     MEMBER_RECORD_SIZE a mount that uses an address space
- *              pin tables       u16 a frame, one table a worker place: pins that this worker holds
+ *              pin tables       u32 a frame, one table a worker place: pins that this worker holds
  *              workers          WORKER_SIZE each: counters, exchange area, scratch, fill slots
  *              frames           PAGE_SIZE each, to the end of memory
  *
@@ -165,14 +165,17 @@ export const FRAME_RECORD_SIZE: u32 = 1 << FRAME_RECORD_BITS
  * By which content a frame is found. One per frame, in the order of the frames; touched where pages share by content.
  *
  *   0    hash | next            of the page's bytes, 0 = in no chain; next frame of the same chain, + 1
+ *   8    previous | -           frame before it in the chain, + 1; 0 = it is the first
  */
 @unmanaged
 export class ContentRecord {
   hash: u32
   next: u32
+  previous: u32
+  reserved: u32
 }
 
-export const CONTENT_RECORD_BITS: u32 = 3
+export const CONTENT_RECORD_BITS: u32 = 4
 export const CONTENT_RECORD_SIZE: u32 = 1 << CONTENT_RECORD_BITS
 
 /**
@@ -181,7 +184,7 @@ export const CONTENT_RECORD_SIZE: u32 = 1 << CONTENT_RECORD_BITS
  *   0    space | frame          space 0 = free
  *   8    page (u64)
  *   16   next | sibling         next link of the hash chain (of the free list); next alias of the same frame
- *   24   reader | -             the file that brought the page in
+ *   24   reader | elder         the file that brought the page in; the alias before it on the frame's list, 0 = none
  */
 @unmanaged
 export class AliasRecord {
@@ -191,7 +194,7 @@ export class AliasRecord {
   next: u32
   sibling: u32
   reader: u32
-  reserved: u32
+  elder: u32
 }
 
 export const ALIAS_RECORD_SIZE: u32 = offsetof<AliasRecord>()
@@ -255,7 +258,6 @@ export const SPACE_KEY_INLINE: u32 = SPACE_RECORD_SIZE - SPACE_KEY_OFFSET
  *   56   workspace: logical (u64) | address (u64)
  *   72   workspace: length | algorithm | device | decoded
  *   88   workspace: flags | extent                bytes of the whole extent
- *   96   mayWait | -                              whether the thread may sleep
  */
 @unmanaged
 export class WorkerRecord {
@@ -276,7 +278,6 @@ export class WorkerRecord {
   workspaceDecoded: u32
   workspaceFlags: u32
   workspaceExtent: u32
-  mayWait: u32
 }
 
 export const EXCHANGE_OFFSET: u32 = PAGE_SIZE
@@ -320,10 +321,10 @@ export function clearSlots(worker: usize): void {
   for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) memory.fill(slotAddress(worker, slot), 0, EXTENTS_OFFSET)
 }
 
-/** A worker's table of the pins it holds: one u16 a frame. */
+/** A worker's table of the pins it holds: one u32 a frame. */
 export function pinTable(place: u32): usize {
   const c = control()
-  return c.pinTables + (((place * c.frameCount) as usize) << 1)
+  return c.pinTables + (((place * c.frameCount) as usize) << 2)
 }
 
 /** The record of a worker region. */
@@ -365,7 +366,7 @@ export function layOut(frameCount: u32, spaceCapacity: u32, workerCount: u32, wr
   const aliases = alignUp(spaceTable + ((spaceBuckets as u64) << 2), PAGE_SIZE)
   const members = alignUp(aliases + ((aliasCapacity as u64) + 1) * ALIAS_RECORD_SIZE, PAGE_SIZE)
   const pinTables = alignUp(members + ((memberCapacity as u64) + 1) * MEMBER_RECORD_SIZE, PAGE_SIZE)
-  const workers = alignUp(pinTables + (((workerCount as u64) * frameCount) << 1), PAGE_SIZE)
+  const workers = alignUp(pinTables + (((workerCount as u64) * frameCount) << 2), PAGE_SIZE)
   const frames = alignUp(workers + (workerCount as u64) * WORKER_SIZE, PAGE_SIZE)
   const end = frames + ((frameCount as u64) << PAGE_BITS)
   if (end > 0xffff0000) return 0

@@ -9,7 +9,7 @@ export interface CoreExports {
   poolBytes(frames: number, spaces: number, workers: number): number
   createPool(frames: number, spaces: number, workers: number): void
   takePlace(): number
-  joinPool(place: number, mayWait: boolean): number
+  joinPool(place: number): number
   freePlace(worker: number, place: number): void
   fillEpochAt(): number
   nextMount(): number
@@ -24,6 +24,7 @@ export interface CoreExports {
     mount: number,
     domain: number,
   ): number
+  domainOf(space: number): number
   releaseSpace(worker: number, space: number, mount: number): void
   acquire(worker: number, space: number, page: number, count: number, isUse: boolean): number
   release(worker: number, address: number, count: number): void

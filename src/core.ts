@@ -135,7 +135,7 @@ export class Core implements SlotHome {
   ) {
     const exports = instantiate(module, memory)
     this.maySleep = isShared && maySleep()
-    const worker = exports.joinPool(place, this.maySleep)
+    const worker = exports.joinPool(place)
     if (worker === 0) throw new ErofsError("EINVAL", "there is no pool in this memory")
     this.module = module
     this.memory = memory
@@ -230,6 +230,11 @@ export class Core implements SlotHome {
   openSpace({ tag, owner, key, size, mount, domain }: SpaceKey): number {
     this.bytes.set(key, this.exchange)
     return this.#exports.openSpace(this.#worker, tag, owner, key.length, size, mount, domain)
+  }
+
+  /** The number of the domain that the space of a domain stands for. */
+  domainOf(space: number): number {
+    return this.#exports.domainOf(space)
   }
 
   /** Gives a mount's reference to an address space back. */

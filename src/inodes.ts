@@ -45,7 +45,8 @@ export interface InodeEnvironment {
   devices: Devices
   mount: number
   domain: Uint8Array
-  domainSpace: number
+  /** Number of the domain. */
+  domainNumber: number
   /** Says whether files are what they claim; undefined: they are believed. */
   verifier: Verifier | undefined
   /** Fingerprints that the user gave for the image. */
@@ -338,7 +339,7 @@ export class Inodes {
 
   /** The shared address space of a file with a fingerprint, else one of its own. */
   #openSpace(node: Node): number {
-    const { engine, mount, domain, domainSpace, verifier } = this.#env
+    const { engine, mount, domain, domainNumber, verifier } = this.#env
     if (node.fingerprint) {
       const key = new Uint8Array(4 + domain.length + node.fingerprint.length)
       new DataView(key.buffer).setUint32(0, domain.length, true)
@@ -347,7 +348,7 @@ export class Inodes {
       // Files that were verified never share with files that were only believed.
       const tag = verifier ? TAG_VERIFIED : TAG_FINGERPRINT
       const { size } = node.inode
-      const shared = engine.openSpace({ tag, owner: 0, key, size, mount, domain: domainSpace })
+      const shared = engine.openSpace({ tag, owner: 0, key, size, mount, domain: domainNumber })
       if (shared > 0) return shared
       if (shared === -SIZE_DIFFERS) engine.counters.sizeConflicts++
       node.fingerprint = undefined
@@ -357,10 +358,10 @@ export class Inodes {
 
   /** An address space that belongs to one file of this image alone. */
   #openOwnSpace({ nid, size }: Inode): number {
-    const { engine, mount, domainSpace } = this.#env
+    const { engine, mount, domainNumber } = this.#env
     this.#key[0] = nid
     const key = this.#keyBytes
-    const own = engine.openSpace({ tag: TAG_INODE, owner: mount, key, size, mount, domain: domainSpace })
+    const own = engine.openSpace({ tag: TAG_INODE, owner: mount, key, size, mount, domain: domainNumber })
     if (own <= 0) throw failure(-own, { nid: nidToBigInt(nid) }, 0)
     return own
   }

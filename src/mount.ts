@@ -108,6 +108,7 @@ export function* mountImage(
       mount,
       domain,
       domainSpace,
+      domainNumber: engine.core.domainOf(domainSpace),
       verifier: trust === "verify" ? new Verifier(engine, source.name ?? "") : undefined,
       sidecar: undefined,
       device: probe,

@@ -4,8 +4,9 @@ import { PAGE_BITS, PAGE_MASK, PAGE_SIZE, pagesFor } from "../bits"
 import { WorkerRecord } from "../layout"
 import { announceFill } from "../pool/atomics"
 import { hashOfFrame, mergePage } from "../pool/content"
-import { FRESH, frameRecord, READY, setFrameState } from "../pool/frames"
+import { BUSY_FRAME, FRESH, frameRecord, frameState, READY, setFrameState } from "../pool/frames"
 import { lock, unlock } from "../pool/lock"
+import { findPage, insertPage, removePage } from "../pool/pages"
 import { spaceRecord } from "../pool/spaces"
 import { CONTENT_MERGE, Extent, HASHES_OFFSET, REQUEST_DIRECT, REQUEST_VERIFY, Slot } from "../slot"
 import { FETCH_FAILED, OK } from "../status"
@@ -117,9 +118,10 @@ function publishPages(slot: Slot): void {
   for (let i: u32 = 0; i < slot.runLength; i++) {
     const page = slot.runPage + i
     const frame = runFrame(slot, i)
-    if (frameRecord(frame).space == slot.space && page >= first && page < end) {
+    if (page >= first && page < end) {
       while (index < slot.extentUsed && endOf(extentOf(slot, index)) <= page << PAGE_BITS) index++
-      if (isGood(slot, index, page) && !(slot.request & REQUEST_VERIFY && isForged(slot, i))) {
+      const isWhole = isGood(slot, index, page) && !(slot.request & REQUEST_VERIFY && isForged(slot, i))
+      if (isWhole && isEntered(slot, frame, page)) {
         worker.pagesFilled += 1
         if (!merges || !mergePage(frame, load<u32>(hashAddress(slot, i)))) {
           setFrameState(frame, READY | FRESH)
@@ -129,6 +131,22 @@ function publishPages(slot: Slot): void {
     }
     returnFrame(frame)
   }
+}
+
+/**
+ * Whether the frame of a page that came out right is in the index. One that another fill took the page over from enters
+ * it again, unless that one was faster: of two fills the first to end counts, however long both take.
+ */
+function isEntered(slot: Slot, frame: u32, page: u64): bool {
+  if (frameRecord(frame).space == slot.space) return true
+  const there = findPage(slot.space, page)
+  if (there >= 0) {
+    if (!(frameState(there as u32) & BUSY_FRAME)) return false
+    removePage(there as u32)
+  }
+  insertPage(frame, slot.space, page)
+  frameRecord(frame).reader = slot.reader
+  return true
 }
 
 /** How many pages from the one asked for on came out right. */

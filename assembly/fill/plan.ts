@@ -92,6 +92,12 @@ function planPages(slot: Slot): i32 {
     return OK
   }
   lock(slot.worker)
+  // Others may have begun on the page, or have brought it in, meanwhile.
+  const late = standingOf(slot)
+  if (late) {
+    unlock(slot.worker)
+    return late
+  }
   const taken = takeFrames(slot)
   if (taken == OK) enterPages(slot)
   unlock(slot.worker)
@@ -102,12 +108,8 @@ function planPages(slot: Slot): i32 {
 
 /** Ends the window before the first page that is in the pool or on its way. */
 function cutWindow(slot: Slot): i32 {
-  const found = findPage(slot.space, slot.page)
-  if (found >= 0) {
-    const state = frameState(found as u32)
-    if (!(state & BUSY_FRAME)) return RESIDENT
-    if (!mayTakeOver(slot, state)) return BUSY
-  }
+  const standing = standingOf(slot)
+  if (standing) return standing
   const left = pagesFor(slot.size) - slot.page
   const want = min<u64>(min<u32>(slot.want, control().windowLimit), left) as u32
   // Most files are read as a whole, and nothing of them is there: that saves looking for every page. Another
@@ -127,13 +129,23 @@ function cutDirectWindow(slot: Slot): i32 {
   return OK
 }
 
+/** OK if the page asked for is to be filled; RESIDENT if it is there, BUSY if somebody else is bringing it in. */
+function standingOf(slot: Slot): i32 {
+  const found = findPage(slot.space, slot.page)
+  if (found < 0) return OK
+  const state = frameState(found as u32)
+  if (!(state & BUSY_FRAME)) return RESIDENT
+  return mayTakeOver(slot, state, slot.page) ? OK : BUSY
+}
+
 /**
  * Whether this fill may take a page over from the one that is bringing it in. A synchronous fill cannot wait for a
  * suspended one of its own worker. A fill of another worker is waited for, but not for ever: that worker may be gone.
+ * Only the page that was waited for is taken from it.
  */
-function mayTakeOver(slot: Slot, state: u32): bool {
-  const isOwn = isBusyFor(state, workerRecord(slot.worker).place)
-  return bool(slot.request & (isOwn ? REQUEST_STEAL : REQUEST_SEIZE))
+function mayTakeOver(slot: Slot, state: u32, page: u64): bool {
+  if (isBusyFor(state, workerRecord(slot.worker).place)) return bool(slot.request & REQUEST_STEAL)
+  return page == slot.page && bool(slot.request & REQUEST_SEIZE)
 }
 
 /**
@@ -312,8 +324,8 @@ function enterPages(slot: Slot): void {
     if (there >= 0) {
       const state = frameState(there as u32)
       if (!(state & BUSY_FRAME)) continue
-      if (!mayTakeOver(slot, state)) continue
-      // The other fill finds its frame out of the index and gives it back.
+      if (!mayTakeOver(slot, state, page)) continue
+      // The other fill finds its frame out of the index; whichever ends first enters its own.
       removePage(there as u32)
     }
     const frame = runFrame(slot, (page - slot.runPage) as u32)

@@ -40,22 +40,16 @@ export function hangOn(number: u32, frame: u32): void {
   const alias = aliasRecord(number)
   const record = frameRecord(frame)
   alias.frame = frame
+  alias.elder = 0
   alias.sibling = record.aliases
+  if (record.aliases) aliasRecord(record.aliases).elder = number
   record.aliases = number
 }
 
 /** Takes an alias off the list of its frame. */
 export function takeOff(number: u32): void {
   const alias = aliasRecord(number)
-  const record = frameRecord(alias.frame)
-  let other = record.aliases
-  if (other == number) {
-    record.aliases = alias.sibling
-    return
-  }
-  while (aliasRecord(other).sibling != number) {
-    other = aliasRecord(other).sibling
-    if (CHECKED) assert(other != 0)
-  }
-  aliasRecord(other).sibling = alias.sibling
+  if (alias.elder) aliasRecord(alias.elder).sibling = alias.sibling
+  else frameRecord(alias.frame).aliases = alias.sibling
+  if (alias.sibling) aliasRecord(alias.sibling).elder = alias.elder
 }

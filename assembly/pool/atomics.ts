@@ -17,6 +17,16 @@ export function storeShared(address: usize, value: u32): void {
   else store<u32>(address, value)
 }
 
+/** Reads and writes a word of 64 bits that other instances may change and read. */
+export function loadShared64(address: usize): u64 {
+  if (SHARED) return atomic.load<u64>(address)
+  return load<u64>(address)
+}
+export function storeShared64(address: usize, value: u64): void {
+  if (SHARED) atomic.store<u64>(address, value)
+  else store<u64>(address, value)
+}
+
 /** Replaces `expected` by `value` and says whether it was there. */
 export function exchangeShared(address: usize, expected: u32, value: u32): bool {
   if (SHARED) return atomic.cmpxchg<u32>(address, expected, value) == expected

@@ -9,12 +9,12 @@ import { xxh64 } from "../hash/xxh64"
 import { CONTENT_RECORD_BITS, ContentRecord, control, frameAddress, guarded } from "../layout"
 import { aliasRecord, hangOn, returnAliasRecord, takeAliasRecord, takeOff } from "./aliases"
 import { frameRecord, frameState, READY } from "./frames"
-import { insertAlias, insertPage, removeAlias, removePage } from "./pages"
+import { insertAlias, relinkFrame, removeAlias, removePage, renameFrame, unlinkFrame } from "./pages"
 import { countPage, spaceRecord, uncountPage } from "./spaces"
 
-const NEXT_OFFSET: usize = offsetof<ContentRecord>("next")
-/** Candidates with one hash that are compared before a page counts as new. */
+/** Candidates with one hash that are compared, and frames of one chain that are looked at, before a page counts as new. */
 const CANDIDATES: u32 = 4
+const CHAIN_LIMIT: u32 = 64
 
 /** The content record of a frame. */
 function contentRecord(frame: u32): ContentRecord {
@@ -53,7 +53,10 @@ export function mergePage(frame: u32, hash: u32): bool {
 function findTwin(frame: u32, hash: u32): i32 {
   const domain = spaceRecord(frameRecord(frame).space).domain
   let compared: u32 = 0
+  let looks: u32 = 0
   for (let next = load<u32>(bucketOf(hash)); next; next = contentRecord(next - 1).next) {
+    // Hashes can be forged: whoever makes many pages with one must not make the lock be held for long.
+    if (++looks > CHAIN_LIMIT) break
     const other = next - 1
     if (contentRecord(other).hash != hash) continue
     if (spaceRecord(frameRecord(other).space).domain != domain) continue
@@ -106,13 +109,14 @@ export function promoteAlias(frame: u32): void {
   const number = frameRecord(frame).aliases
   const space = aliasRecord(number).space
   const page = aliasRecord(number).page
-  removePage(frame)
+  const left = frameRecord(frame).space
+  // Whenever this is cut short, the frame's record names a page that it holds (repair.ts).
+  unlinkFrame(frame)
+  renameFrame(frame, space, page, aliasRecord(number).reader)
   countPage(space)
-  const reader = aliasRecord(number).reader
   dropAlias(number)
-  insertPage(frame, space, page)
-  frameRecord(frame).reader = reader
-  uncountPage(space)
+  relinkFrame(frame)
+  uncountPage(left)
 }
 
 /** Address of the bucket of a hash. */
@@ -125,8 +129,11 @@ function bucketOf(hash: u32): usize {
 function enterChain(frame: u32, hash: u32): void {
   const record = contentRecord(frame)
   const bucket = bucketOf(hash)
+  const first = load<u32>(bucket)
   record.hash = hash
-  record.next = load<u32>(bucket)
+  record.previous = 0
+  record.next = first
+  if (first) contentRecord(first - 1).previous = frame + 1
   store<u32>(bucket, frame + 1)
   guarded().usesContent = 1
 }
@@ -136,14 +143,9 @@ export function leaveChain(frame: u32): void {
   if (!guarded().usesContent) return
   const record = contentRecord(frame)
   if (!record.hash) return
-  let at = bucketOf(record.hash)
-  let next = load<u32>(at)
-  while (next != frame + 1) {
-    if (CHECKED) assert(next != 0)
-    at = changetype<usize>(contentRecord(next - 1)) + NEXT_OFFSET
-    next = load<u32>(at)
-  }
-  store<u32>(at, record.next)
+  if (record.previous) contentRecord(record.previous - 1).next = record.next
+  else store<u32>(bucketOf(record.hash), record.next)
+  if (record.next) contentRecord(record.next - 1).previous = record.previous
   record.hash = 0
 }
 

@@ -2,11 +2,11 @@
 /** Throwing pages out on request. Pinned and busy pages stay. */
 import { control, guarded } from "../layout"
 import { aliasRecord } from "./aliases"
-import { dropAlias, promoteAlias } from "./content"
-import { frameRecord, frameState, READY } from "./frames"
+import { dropAlias } from "./content"
+import { frameRecord } from "./frames"
 import { TAG_DEVICE, TAG_INODE } from "./intern"
 import { lock, unlock } from "./lock"
-import { emptyFrame } from "./reclaim"
+import { dropPage, emptyFrame } from "./reclaim"
 import { spaceRecord } from "./spaces"
 
 /** Drops all pages of all spaces. Answers how many frames that emptied. */
@@ -29,13 +29,7 @@ export function dropRange(worker: usize, space: u32, from: u64, to: u64, reader:
   lock(worker)
   const frameCount = control().frameCount
   let dropped: u32 = 0
-  for (let frame: u32 = 0; frame < frameCount; frame++) {
-    const record = frameRecord(frame)
-    if (record.space != space) continue
-    if (record.page < from || record.page >= to) continue
-    if (reader && record.reader != reader) continue
-    if (dropPage(frame)) dropped++
-  }
+  // Aliases first: one of them may become a frame's own page when that one goes.
   for (let number: u32 = 1; number <= guarded().aliasTop; number++) {
     const alias = aliasRecord(number)
     if (alias.space != space) continue
@@ -43,6 +37,13 @@ export function dropRange(worker: usize, space: u32, from: u64, to: u64, reader:
     if (reader && alias.reader != reader) continue
     dropAlias(number)
     dropped++
+  }
+  for (let frame: u32 = 0; frame < frameCount; frame++) {
+    const record = frameRecord(frame)
+    if (record.space != space) continue
+    if (record.page < from || record.page >= to) continue
+    if (reader && record.reader != reader) continue
+    if (dropPage(frame)) dropped++
   }
   unlock(worker)
   return dropped
@@ -57,13 +58,13 @@ export function dropMount(worker: usize, mount: u32, device: u32): u32 {
   let dropped: u32 = 0
   if (spaceRecord(device).references <= 1) {
     const frameCount = control().frameCount
-    for (let frame: u32 = 0; frame < frameCount; frame++) {
-      if (isOfMount(frameRecord(frame).space, mount) && dropPage(frame)) dropped++
-    }
     for (let number: u32 = 1; number <= guarded().aliasTop; number++) {
       if (!isOfMount(aliasRecord(number).space, mount)) continue
       dropAlias(number)
       dropped++
+    }
+    for (let frame: u32 = 0; frame < frameCount; frame++) {
+      if (isOfMount(frameRecord(frame).space, mount) && dropPage(frame)) dropped++
     }
   }
   unlock(worker)
@@ -75,12 +76,4 @@ function isOfMount(space: u32, mount: u32): bool {
   if (!space) return false
   const record = spaceRecord(space)
   return record.owner == mount && (record.tag == TAG_INODE || record.tag == TAG_DEVICE)
-}
-
-/** Drops a frame's own page; equal pages of others stay where they are. Only valid under the lock. */
-function dropPage(frame: u32): bool {
-  if (!(frameState(frame) & READY)) return false
-  if (!frameRecord(frame).aliases) return emptyFrame(frame)
-  promoteAlias(frame)
-  return true
 }

@@ -21,7 +21,10 @@
  */
 import { PAGE_BITS } from "../bits"
 import { control, FRAME_RECORD_BITS, FrameRecord, guarded, pinTable, WorkerRecord } from "../layout"
-import { addShared, exchangeShared, loadShared, storeShared } from "./atomics"
+import { addShared, exchangeShared, loadShared, loadShared64, storeShared } from "./atomics"
+
+const SPACE_OFFSET: usize = offsetof<FrameRecord>("space")
+const PAGE_OFFSET: usize = offsetof<FrameRecord>("page")
 
 const PIN_BITS: u32 = 20
 export const PIN_MASK: u32 = (1 << PIN_BITS) - 1
@@ -32,8 +35,6 @@ export const BUSY_FRAME: u32 = 1 << 25
 export const FRESH: u32 = 1 << 22
 export const KEPT_FRAME: u32 = 1 << 26
 export const OFFLINE_FRAME: u32 = 1 << 27
-/** More pins of one worker on one frame do not fit its table. */
-const WORKER_PIN_LIMIT: u32 = 0xffff
 
 /** The record of a frame. */
 export function frameRecord(frame: u32): FrameRecord {
@@ -68,8 +69,6 @@ export function exchangeFrameState(frame: u32, expected: u32, state: u32): bool 
 export function pinFrame(worker: WorkerRecord, frame: u32, isUse: bool): bool {
   const address = changetype<usize>(frameRecord(frame))
   const own = pinCount(worker.place, frame)
-  const held = <u32>load<u16>(own)
-  if (held == WORKER_PIN_LIMIT) return false
   let state = loadShared(address)
   for (;;) {
     if (!(state & READY)) return false
@@ -81,22 +80,22 @@ export function pinFrame(worker: WorkerRecord, frame: u32, isUse: bool): bool {
     state = loadShared(address)
   }
   // Engines end a worker at the head of a loop or of a function: not between the exchange and this.
-  store<u16>(own, held + 1)
+  store<u32>(own, load<u32>(own) + 1)
   return true
 }
 
 /** Takes one pin off a frame. Only valid for a pin of this worker. */
 export function unpinFrame(worker: WorkerRecord, frame: u32): void {
   const own = pinCount(worker.place, frame)
-  if (CHECKED) assert(load<u16>(own) != 0)
-  store<u16>(own, <u32>load<u16>(own) - 1)
+  if (CHECKED) assert(load<u32>(own) != 0)
+  store<u32>(own, load<u32>(own) - 1)
   const before = addShared(changetype<usize>(frameRecord(frame)), -1)
   if (CHECKED) assert((before & PIN_MASK) != 0)
 }
 
 /** Address of the number of pins that a place holds on a frame. */
 function pinCount(place: u32, frame: u32): usize {
-  return pinTable(place) + ((frame as usize) << 1)
+  return pinTable(place) + ((frame as usize) << 2)
 }
 
 /** Takes all pins off that a worker, which has ended, still holds. */
@@ -104,17 +103,19 @@ export function unpinAll(place: u32): void {
   const frameCount = control().frameCount
   for (let frame: u32 = 0; frame < frameCount; frame++) {
     const own = pinCount(place, frame)
-    const held = <u32>load<u16>(own)
+    const held = load<u32>(own)
     if (!held) continue
-    store<u16>(own, 0)
+    store<u32>(own, 0)
     addShared(changetype<usize>(frameRecord(frame)), -held)
   }
 }
 
-/** Whether the frame holds that page, as its own and not by an alias. */
+/** Whether the frame holds that page, as its own and not by an alias. It may get another name meanwhile (renameFrame()). */
 export function holdsPage(frame: u32, space: u32, page: u64): bool {
-  const record = frameRecord(frame)
-  return record.space == space && record.page == page
+  const record = changetype<usize>(frameRecord(frame))
+  if (loadShared(record + SPACE_OFFSET) != space) return false
+  if (loadShared64(record + PAGE_OFFSET) != page) return false
+  return !SHARED || loadShared(record + SPACE_OFFSET) == space
 }
 
 /** Whether the frame's bit is set in the bitmap. Only valid under the lock. */

@@ -5,7 +5,7 @@
  *   TAG_INODE        owner = mount    bytes = nid          a file that shares with nobody
  *   TAG_DEVICE       owner = mount    bytes = device       the metadata of an image
  *   TAG_FINGERPRINT  owner = 0        bytes = length of domain (u32), domain, fingerprint
- *   TAG_DOMAIN       owner = 0        bytes = domain       no pages; its number names the domain
+ *   TAG_DOMAIN       owner = 0        bytes = domain       no pages; its record has the domain's number
  *   TAG_VERIFIED     owner = 0        the same, of files whose content was hashed and found to be what they claim
  *
  * A fingerprint space belongs to files that claim the same content in the same domain; as the key tells
@@ -13,12 +13,15 @@
  */
 import { PAGE_BITS, PAGE_MASK } from "../bits"
 import { xxh32 } from "../hash/xxh32"
-import { control, guarded, SPACE_KEY_INLINE, workerRecord } from "../layout"
+import { control, guarded, MOUNTS, SPACE_KEY_INLINE, workerRecord } from "../layout"
 import { NO_FRAME, NO_SPACE, SIZE_DIFFERS } from "../status"
+import { aliasRecord } from "./aliases"
+import { addShared } from "./atomics"
+import { dropAlias } from "./content"
 import { frameRecord, KEPT_FRAME, setFrameState } from "./frames"
 import { lock, unlock } from "./lock"
 import { addMember, dropMember } from "./members"
-import { emptyFrame, takeRun } from "./reclaim"
+import { dropPage, takeRun } from "./reclaim"
 import { keyAddress, linkSpace, returnSpace, spaceBucket, spaceRecord, takeSpace, unrefer } from "./spaces"
 
 export const TAG_INODE: u32 = 1
@@ -51,7 +54,8 @@ export function internSpace(
   else answer = found as i32
   if (answer > 0) {
     const space = answer as u32
-    if (!found) spaceRecord(space).domain = domain
+    // Numbers of domains never come again: pages may outlive the mounts that brought them in.
+    if (!found) spaceRecord(space).domain = tag == TAG_DOMAIN ? addShared(MOUNTS, 1) + 1 : domain
     if (addMember(space, mount, place)) spaceRecord(space).references += 1
     else {
       unrefer(space, 0)
@@ -113,9 +117,16 @@ function makeSpace(place: u32, hash: u32, tag: u32, owner: u32, key: usize, keyL
 
 /** Drops the pages of spaces that nobody refers to, and so the spaces, when records run out. */
 function dropUnreferenced(): void {
+  for (let number: u32 = 1; number <= guarded().aliasTop; number++) {
+    if (isUnreferenced(aliasRecord(number).space)) dropAlias(number)
+  }
   const frameCount = control().frameCount
   for (let frame: u32 = 0; frame < frameCount; frame++) {
-    const space = frameRecord(frame).space
-    if (space && !spaceRecord(space).references) emptyFrame(frame)
+    if (isUnreferenced(frameRecord(frame).space)) dropPage(frame)
   }
+}
+
+/** Whether there is a space of that number and nobody refers to it. */
+function isUnreferenced(space: u32): bool {
+  return space != 0 && spaceRecord(space).references == 0
 }

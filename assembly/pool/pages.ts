@@ -13,12 +13,14 @@
  */
 import { AliasRecord, control, FrameRecord, WorkerRecord } from "../layout"
 import { aliasRecord } from "./aliases"
-import { loadShared, storeShared } from "./atomics"
+import { loadShared, storeShared, storeShared64 } from "./atomics"
 import { frameRecord, holdsPage, pinFrame, unpinFrame } from "./frames"
 import { countPage, uncountPage } from "./spaces"
 
 const ALIAS_LINK: u32 = 1 << 31
 const FRAME_NEXT_OFFSET: usize = offsetof<FrameRecord>("next")
+const SPACE_OFFSET: usize = offsetof<FrameRecord>("space")
+const PAGE_OFFSET: usize = offsetof<FrameRecord>("page")
 const ALIAS_NEXT_OFFSET: usize = offsetof<AliasRecord>("next")
 /** Pages that many bits apart are spread over the buckets. */
 const STRIDE_BITS: u64 = 9
@@ -136,6 +138,21 @@ function unlink(bucket: usize, link: u32): void {
     next = load<u32>(at)
   }
   storeShared(at, load<u32>(nextOf(link)))
+}
+
+/** Takes a frame out of its chain, but leaves its record as it is. */
+export function unlinkFrame(frame: u32): void {
+  const record = frameRecord(frame)
+  unlink(bucketOf(record.space, record.page), frame + 1)
+}
+
+/** Gives a frame that is in no chain another page of the same bytes. No loop, no call: it is done whole or not at all. */
+export function renameFrame(frame: u32, space: u32, page: u64, reader: u32): void {
+  const record = frameRecord(frame)
+  storeShared(changetype<usize>(record) + SPACE_OFFSET, 0)
+  storeShared64(changetype<usize>(record) + PAGE_OFFSET, page)
+  record.reader = reader
+  storeShared(changetype<usize>(record) + SPACE_OFFSET, space)
 }
 
 /** Empties all chains; relinkFrame() and relinkAlias() fill them again. Only valid under the lock. */

@@ -6,7 +6,7 @@
 import { clearSlots, control, guarded, PLACES, WORKER_LIMIT, workerAddress, workerRecord } from "../layout"
 import { announceFill, exchangeShared, loadShared } from "./atomics"
 import { frameRecord, frameState, freeFrame, isBusyFor, unpinAll } from "./frames"
-import { breakLock, isLockedBy, lock, unlock } from "./lock"
+import { breakLock, lock, unlock } from "./lock"
 import { dropMembersOf } from "./members"
 import { removePage } from "./pages"
 import { spaceRecord, unrefer } from "./spaces"
@@ -24,11 +24,10 @@ export function takePlace(): i32 {
 }
 
 /** Makes a place ready for its worker and answers the address of its region. */
-export function enterPlace(place: u32, mayWait: bool): usize {
+export function enterPlace(place: u32): usize {
   const worker = workerAddress(place)
   const record = workerRecord(worker)
   record.place = place
-  record.mayWait = u32(mayWait)
   record.workspaceMount = 0
   return worker
 }
@@ -38,7 +37,7 @@ export function enterPlace(place: u32, mayWait: bool): usize {
  * address spaces. `worker` is the caller's region. Only valid once that worker runs no more.
  */
 export function freePlace(worker: usize, place: u32): void {
-  if (isLockedBy(place)) breakLock(worker, place)
+  breakLock(worker, place)
   lock(worker)
   returnFrames(place)
   unpinAll(place)

@@ -7,10 +7,11 @@
  * read in order lies in order, and one view of it is one array.
  */
 import { control, guarded } from "../layout"
-import { dropAliases, leaveChain } from "./content"
+import { dropAliases, leaveChain, promoteAlias } from "./content"
 import {
   exchangeFrameState,
   findFreeRun,
+  frameRecord,
   frameState,
   freeFrame,
   HEAT_MASK,
@@ -116,5 +117,13 @@ export function emptyFrame(frame: u32): bool {
   removePage(frame)
   freeFrame(frame)
   guarded().reclaimed += 1
+  return true
+}
+
+/** Drops a frame's own page; equal pages of others stay where they are. Only valid under the lock. */
+export function dropPage(frame: u32): bool {
+  if (!(frameState(frame) & READY)) return false
+  if (!frameRecord(frame).aliases) return emptyFrame(frame)
+  promoteAlias(frame)
   return true
 }

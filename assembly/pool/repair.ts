@@ -7,7 +7,7 @@
 import { control, guarded } from "../layout"
 import { aliasRecord, hangOn, returnAliasRecord } from "./aliases"
 import { rebuildContentChains } from "./content"
-import { BUSY_FRAME, frameRecord, frameState, READY, rebuildBitmap } from "./frames"
+import { BUSY_FRAME, frameRecord, frameState, holdsPage, READY, rebuildBitmap } from "./frames"
 import { referencesOf } from "./members"
 import { clearChains, relinkAlias, relinkFrame } from "./pages"
 import { clearSpaceChains, countPage, linkSpace, releaseIfIdle, returnSpace, spaceRecord } from "./spaces"
@@ -19,8 +19,8 @@ export function repairPool(): void {
   relinkFrames()
   relinkAliases()
   rebuildContentChains()
-  rebuildBitmap()
   dropIdleSpaces()
+  rebuildBitmap()
 }
 
 /** Chains all spaces that are in use, all others into the free list. Pages are counted anew afterwards. */
@@ -55,14 +55,18 @@ function relinkFrames(): void {
   }
 }
 
-/** Chains and hangs up all aliases whose frame holds a page, all others into the free list. */
+/**
+ * Chains and hangs up all aliases whose frame holds a page, all others into the free list: those too that were about to
+ * become their frame's own page and already are.
+ */
 function relinkAliases(): void {
   const g = guarded()
   g.freeAlias = 0
   g.usedAliases = g.aliasTop
   for (let number = g.aliasTop; number > 0; number--) {
     const alias = aliasRecord(number)
-    if (!alias.space || !(frameState(alias.frame) & READY)) {
+    const isLeft = bool(frameState(alias.frame) & READY) && !holdsPage(alias.frame, alias.space, alias.page)
+    if (!alias.space || !isLeft) {
       returnAliasRecord(number)
       continue
     }

@@ -4,7 +4,7 @@
  * key is in intern.ts. Everything here is only valid under the lock.
  */
 import { control, frameAddress, guarded, SPACE_KEY_OFFSET, SPACE_RECORD_BITS, SpaceRecord } from "../layout"
-import { freeFrame } from "./frames"
+import { frameState, freeFrame, KEPT_FRAME } from "./frames"
 
 const NEXT_OFFSET: usize = offsetof<SpaceRecord>("next")
 
@@ -47,7 +47,10 @@ export function takeSpace(): u32 {
 export function returnSpace(space: u32): void {
   const g = guarded()
   const record = spaceRecord(space)
-  for (let i: u32 = 0; i < record.keyFrameCount; i++) freeFrame(record.keyFrame + i)
+  for (let i: u32 = 0; i < record.keyFrameCount; i++) {
+    // Where a worker ended in this loop, some are free already.
+    if (frameState(record.keyFrame + i) & KEPT_FRAME) freeFrame(record.keyFrame + i)
+  }
   g.keyFrames -= record.keyFrameCount
   record.keyFrameCount = 0
   record.tag = 0

@@ -120,11 +120,11 @@ describe.each(BUILDS)("the layout of the %s build", (build) => {
     const pool = PoolCore.create(build, { frames: 64, workers: 3 })
     const places = [pool.place, pool.core.takePlace(), pool.core.takePlace(), pool.core.takePlace()]
     expect(places).toEqual([0, 1, 2, -1])
-    const regions = [0, 1, 2].map((place) => pool.core.joinPool(place, false))
+    const regions = [0, 1, 2].map((place) => pool.core.joinPool(place))
     expect(regions[0]).toBe(pool.worker)
     expect(new Set(regions).size).toBe(3)
     pool.core.freePlace(pool.worker, 1)
     expect(pool.core.takePlace()).toBe(1)
-    expect(instantiate(build, memoryFor(build, 2)).joinPool(0, false)).toBe(0)
+    expect(instantiate(build, memoryFor(build, 2)).joinPool(0)).toBe(0)
   })
 })

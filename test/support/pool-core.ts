@@ -13,7 +13,7 @@ export interface RawCore {
   poolBytes(frames: number, spaces: number, workers: number): number
   createPool(frames: number, spaces: number, workers: number): void
   takePlace(): number
-  joinPool(place: number, mayWait: boolean): number
+  joinPool(place: number): number
   freePlace(worker: number, place: number): void
   fillEpochAt(): number
   nextMount(): number
@@ -28,6 +28,7 @@ export interface RawCore {
     mount: number,
     domain: number,
   ): number
+  domainOf(space: number): number
   releaseSpace(worker: number, space: number, mount: number): void
   acquire(worker: number, space: number, page: number, count: number, isUse: boolean): number
   release(worker: number, address: number, count: number): void
@@ -143,7 +144,7 @@ export class PoolCore {
     this.bytes = new Uint8Array(memory.buffer)
     this.place = core.takePlace()
     if (this.place < 0) throw new Error("no worker place")
-    this.worker = core.joinPool(this.place, build !== "plain")
+    this.worker = core.joinPool(this.place)
   }
 
   /** A new pool and its first worker. */

@@ -6,7 +6,7 @@ import { parentPort, workerData } from "node:worker_threads"
 const { module, memory, spaces, contents, filePages, seed, milliseconds, slots } = workerData
 const PAGE = 4096
 const core = new WebAssembly.Instance(module, { env: { memory } }).exports
-const worker = core.joinPool(core.takePlace(), true)
+const worker = core.joinPool(core.takePlace())
 const bytes = new Uint8Array(memory.buffer)
 const words = new Uint32Array(memory.buffer)
 const counts = { reads: 0, fills: 0, drops: 0, wrong: 0, answers: {} }
