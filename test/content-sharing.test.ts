@@ -18,6 +18,40 @@ const repeating =
     }
   }
 
+// XXH64 can be turned round: two words of each page are enough to give any number of pages one hash.
+const MASK = (1n << 64n) - 1n
+const PRIME_1 = 0x9e3779b185ebca87n
+const PRIME_2 = 0xc2b2ae3d27d4eb4fn
+const INVERSE_2 = inverse(PRIME_2)
+
+function inverse(value: bigint): bigint {
+  let found = value
+  for (let i = 0; i < 7; i++) found = (found * (2n - value * found)) & MASK
+  return found & MASK
+}
+
+/** The first accumulator before the last stripe of a page that begins with a number and is zero else. */
+function accumulator(number: bigint): bigint {
+  let value = (PRIME_1 + PRIME_2) & MASK
+  for (let stripe = 0; stripe < PAGE / 32 - 1; stripe++) {
+    const mixed = (value + (stripe === 0 ? number : 0n) * PRIME_2) & MASK
+    value = (((mixed << 31n) | (mixed >> 33n)) * PRIME_1) & MASK
+  }
+  return value
+}
+
+/** A device whose pages all differ and all have one hash, in domain 0. */
+const forged: Device = (target, offset) => {
+  const view = new DataView(target.buffer, target.byteOffset, target.length)
+  target.fill(0)
+  for (let at = 0; at < target.length; at += PAGE) {
+    const number = BigInt((offset + at) / PAGE)
+    view.setBigUint64(at, number, true)
+    const lane = ((accumulator(0n) - accumulator(number)) * INVERSE_2) & MASK
+    view.setBigUint64(at + PAGE - 32, lane, true)
+  }
+}
+
 function merged(space: number, pages: number, start = 0) {
   return { ...flat(space, pages, start), flags: MERGE }
 }
@@ -67,6 +101,59 @@ describe.each(BUILDS)("equal pages in the %s build", (build) => {
     const two = pool.openSpace("b", 4 * PAGE, 1, 0, { domain: 2 })
     for (const space of [one, two]) expect(pool.fill(merged(space, 4), 0, 4, repeating(4))).toBe(OK)
     expect(pool.statistics()).toMatchObject({ framesUsed: 8, pagesAliased: 0 })
+  })
+
+  it("all go when their file is dropped, though one takes the place of another meanwhile", () => {
+    const pool = PoolCore.create(build, { frames: 64 })
+    const space = pool.openSpace("zeros", 8 * PAGE)
+    expect(pool.fill(merged(space, 8), 0, 8, repeating(1))).toBe(OK)
+    expect(pool.dropPages(space)).toBe(8)
+    expect(pool.statistics()).toMatchObject({ framesUsed: 0, pagesAliased: 0, spaces: 1 })
+    const own = pool.openSpace("own", 8 * PAGE, 1, 9)
+    const device = pool.openSpace("device", PAGE, 2, 9)
+    expect(pool.fill(merged(own, 8), 0, 8, repeating(1))).toBe(OK)
+    pool.releaseSpace(own)
+    expect(pool.core.dropMount(pool.worker, 9, device)).toBe(8)
+    expect(pool.statistics()).toMatchObject({ framesUsed: 0, pagesAliased: 0 })
+  })
+
+  it("can be pinned more often than 16 bits count", () => {
+    const pool = PoolCore.create(build, { frames: 64 })
+    const space = pool.openSpace("zeros", 8 * PAGE)
+    expect(pool.fill(merged(space, 8), 0, 8, repeating(1))).toBe(OK)
+    const address = pool.pin(space, 0)
+    for (let i = 1; i < 70_000; i++) expect(pool.pin(space, i % 8)).toBe(address)
+    for (let i = 0; i < 70_000; i++) pool.release(address, 1)
+    expect(pool.statistics().framesPinned).toBe(0)
+  })
+
+  it("hold no address space that nobody refers to when records run out", () => {
+    const pool = PoolCore.create(build, { frames: 256, spaces: 64 })
+    const held = pool.openSpace("held", PAGE)
+    expect(pool.fill(merged(held, 1), 0, 1, repeating(1))).toBe(OK)
+    for (let i = 0; i < 200; i++) {
+      const space = pool.openSpace(`file ${i}`, PAGE)
+      expect(space).toBeGreaterThan(0)
+      expect(pool.fill(merged(space, 1), 0, 1, repeating(1))).toBe(OK)
+      pool.releaseSpace(space)
+    }
+    expect(pool.read(held, 0)).toEqual(new Uint8Array(PAGE).fill(1))
+  })
+
+  it("are told apart though their hashes are forged to be one", () => {
+    const frames = 2048
+    const pool = PoolCore.create(build, { frames })
+    const space = pool.openSpace("forged", frames * PAGE)
+    for (let page = 0; page < frames; page += 256) {
+      expect(pool.fill(merged(space, frames), page, 256, forged)).toBe(OK)
+    }
+    for (let page = 0; page < frames; page++) {
+      const bytes = pool.read(space, page)
+      if (bytes) expect(new DataView(bytes.buffer).getBigUint64(0, true)).toBe(BigInt(page))
+    }
+    expect(pool.statistics().pagesMerged).toBe(0)
+    pool.dropPages(0)
+    expect(pool.statistics().framesUsed).toBe(0)
   })
 
   it("take the places of the oldest aliases when all records are in use", () => {
@@ -179,6 +266,19 @@ describe("a pool that shares by content", () => {
     expect(pool.residency().aliases.length).toBe(aliasesOfOne)
     pool.drop()
     expect(pool.residency().aliases.length).toBe(0)
+  })
+
+  it("never shares across domains, though one has been closed before the other is opened", async () => {
+    const pool = await PagePool.create({ bytes: 4 << 20, sharing: ["fingerprint", "content"], shared: false })
+    const shared = readFileSync(new URL("fixtures/images/share-new-plain.erofs", import.meta.url))
+    const read = async (domain: string) => {
+      const image = await pool.mount(bufferSource(shared), { domain })
+      const before = pool.stats().pagesMerged
+      for (const entry of image.walkSync("/")) if (entry.isFile()) image.readFileSync(entry)
+      await image.close()
+      return pool.stats().pagesMerged - before
+    }
+    expect(await read("b")).toBe(await read("a"))
   })
 
   it("holds the files of two copies of an image once, of two domains twice", async () => {

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
 import { describe, expect, it } from "vitest"
-import { NO_FRAME, OK } from "../../src/status.js"
+import { BUSY, NO_FRAME, OK } from "../../src/status.js"
 import {
   type Build,
   describeContent,
@@ -12,6 +12,7 @@ import {
   moduleOf,
   PAGE,
   PoolCore,
+  patternDevice,
   patternPage,
 } from "../support/pool-core.js"
 
@@ -51,6 +52,42 @@ describe.each(BUILDS)("a second instance of the %s build on a live pool", (build
     expect(first.dropPages(0)).toBe(1)
     expect(second.statistics()).toMatchObject({ framesUsed: 0, framesPinned: 0 })
   })
+})
+
+describe.each(BUILDS)("a page of the %s build that one worker takes over from another", (build) => {
+  const SEIZE = 4
+
+  it.each(["the first", "the second"])("is there as soon as %s has it, and once", (faster) => {
+    const first = PoolCore.create(build, { frames: 128, workers: 2 })
+    const second = first.join()
+    const space = first.openSpace("a", 50 * PAGE)
+    expect(second.openSpace("a", 50 * PAGE)).toBe(space)
+    expect(first.plan(flat(space, 50, 0), 3, 4, { steal: false })).toBe(OK)
+    expect(second.plan(flat(space, 50, 0), 3, 4, { steal: false })).toBe(BUSY)
+    second.describe(flat(space, 50, 0))
+    expect(second.core.planFill(second.worker, second.slot(), 3, 4, SEIZE)).toBe(OK)
+    const order = faster === "the first" ? [first, second] : [second, first]
+    for (const pool of order) {
+      pool.fetch(patternDevice)
+      expect(pool.core.finishFill(pool.slot())).toBe(OK)
+      expect(first.read(space, 3)).toEqual(patternPage(0, 3))
+    }
+    for (let page = 3; page < 7; page++) expect(first.read(space, page)).toEqual(patternPage(0, page))
+    expect(first.statistics()).toMatchObject({
+      framesBusy: 0,
+      framesPinned: 0,
+      framesUsed: 4,
+      pagesFilled: 4,
+    })
+  })
+})
+
+it("a lock whose holder has ended unheard is taken from it in the end", () => {
+  const pool = PoolCore.create("shared", { frames: 64, workers: 2 })
+  const LOCK = 0x10080
+  // Place 1 holds it, and nobody is there.
+  new Uint32Array(pool.memory.buffer)[LOCK >> 2] = 2
+  expect(pool.statistics()).toMatchObject({ framesUsed: 0, repairs: 1 })
 })
 
 describe.each(BUILDS)("two threads on the %s build", (build) => {
