@@ -187,14 +187,9 @@ export class Core implements SlotHome {
     return Atomics.load(this.#epoch, 0)
   }
 
-  /** Sleeps, or spins where threads may not sleep, until another fill has ended, at the longest so many milliseconds. */
+  /** Sleeps until another fill has ended, at the longest so many milliseconds. Only where threads may sleep. */
   sleepForFill(epoch: number, milliseconds: number): void {
-    if (this.maySleep) {
-      Atomics.wait(this.#epoch, 0, epoch, milliseconds)
-      return
-    }
-    const until = performance.now() + milliseconds
-    while (this.fillEpoch === epoch && performance.now() < until) {}
+    Atomics.wait(this.#epoch, 0, epoch, milliseconds)
   }
 
   /** Resolves when another fill has ended, at the latest after so many milliseconds. */

@@ -160,8 +160,8 @@ export class Engine {
   }
 
   /**
-   * Needs some fill to end, after a plan found its page busy. Synchronous operations only ever wait for other workers:
-   * the suspended fills of their own they take over.
+   * Needs some fill to end, after a plan found its page busy. Synchronous operations only ever wait for other workers,
+   * and where threads may sleep: the suspended fills of their own they take over.
    */
   readonly settled: Need = {
     now: () => this.core.sleepForFill(this.core.epochAtPlan, NAP),

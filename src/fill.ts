@@ -138,8 +138,10 @@ function fillAtOnce(engine: Engine, content: Content, page: number, want: number
   // Pages of a table that is gone through from front to back are progress, however many they are.
   let farthest = -1
   let busySince = 0
+  // A thread that may not sleep would do nothing but burn its time, and a page of a browser would stand still.
+  const seizes = !engine.core.maySleep
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const planned = plan(slot, content, page, want, use, isTooLong(busySince))
+    const planned = plan(slot, content, page, want, use, seizes || isTooLong(busySince))
     if (planned === status.OK) {
       carryOutSync(engine, content, slot, use)
       return
@@ -203,7 +205,12 @@ async function fillInTime(
   throw failure(status.TOO_SMALL, content, page * PAGE_SIZE)
 }
 
-/** Whether a page has been busy for longer than another worker takes that is still there; 0 = it is not busy. */
+/**
+ * Whether a page has been busy for longer than another worker takes that is still there; 0 = it is not busy. Once it was
+ * too long that holds until the fill is done: what a plan lacks to take the page over may take more plans, and the page
+ * is busy in all of them. Others may have taken turns at it meanwhile: then it is taken from the last of them early,
+ * which costs that one's work and no more.
+ */
 function isTooLong(busySince: number): boolean {
   return busySince !== 0 && performance.now() - busySince > SEIZE_AFTER
 }

@@ -67,10 +67,11 @@ export class Image {
 
   /**
    * Names this image to other workers of the pool: mounted there with `{ image: handle }`, from a source of the same
-   * bytes, it uses the same pages.
+   * bytes, it uses the same pages, in the same domain.
    */
   share(): ImageHandle {
-    return { mount: this.#filesystem.image.mount }
+    const { mount, domain } = this.#filesystem.image
+    return { mount, domain: domain.slice() }
   }
 
   /** Opens a regular file. Throws EISDIR for a directory, EINVAL for what has no content. */

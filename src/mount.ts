@@ -35,7 +35,10 @@ import type { Xxh32 } from "./xattrs.js"
 
 /** Options of mounting. */
 export interface MountOptions {
-  /** Images share pages only with others of the same domain; default one for the whole pool. */
+  /**
+   * Images share pages only with others of the same domain; default one for the whole pool, or that of `image`, from which
+   * it may not differ.
+   */
   domain?: string
   /** Sources of the further devices, in the order of the image's device table. None, or all of them. */
   devices?: readonly Source[]
@@ -65,6 +68,8 @@ export interface MountOptions {
 /** Names a mounted image to the other workers of its pool; can be posted to them. Made by `Image.share`. */
 export interface ImageHandle {
   readonly mount: number
+  /** Name of the domain that it was mounted in, as bytes. */
+  readonly domain: Uint8Array
 }
 
 /** Longest name of a domain, in bytes: it is part of every key. */
@@ -85,16 +90,16 @@ export function* mountImage(
   options: MountOptions,
   xxh32: Xxh32,
 ): Operation<Filesystem> {
-  const domain = encodeName(options.domain ?? "")
-  if (domain.length > MAX_DOMAIN)
-    throw new ErofsError("EINVAL", `domain of ${domain.length} bytes is too long`)
+  const domain = domainOf(options)
   const trust = options.trust ?? "image"
   if (trust !== "image" && trust !== "verify") throw new ErofsError("EINVAL", `unknown trust '${trust}'`)
   const mount = options.image?.mount ?? engine.core.nextMount()
-  const domainSpace = openDomain(engine, mount, domain)
-  const probe = openDevice(engine, mount, new Devices(source, [], (bytes) => engine.countFetch(bytes)))
+  let domainSpace: number | undefined
+  let probe: Content | undefined
   let filesystem: Filesystem | undefined
   try {
+    domainSpace = openDomain(engine, mount, domain)
+    probe = openDevice(engine, mount, new Devices(source, [], (bytes) => engine.countFetch(bytes)))
     const superblock = yield* readSuperblock(engine, probe, options.ignoreChecksum ?? false)
     const algorithms = yield* readAlgorithms(engine, probe, superblock)
     const further = yield* readDevices(engine, probe, superblock, options.devices ?? [])
@@ -125,12 +130,30 @@ export function* mountImage(
   } catch (error) {
     if (filesystem) filesystem.close()
     else {
-      engine.core.dropMount(mount, probe.space)
-      probe.release(engine.core)
-      engine.core.releaseSpace(domainSpace, mount)
+      if (probe) {
+        engine.core.dropMount(mount, probe.space)
+        probe.release(engine.core)
+      }
+      if (domainSpace !== undefined) engine.core.releaseSpace(domainSpace, mount)
     }
     throw error
   }
+}
+
+/** The domain to mount in. Throws EINVAL for one that is too long, or is not that of the image to mount again. */
+function domainOf({ domain: name, image }: MountOptions): Uint8Array {
+  if (name === undefined && image) return image.domain.slice()
+  const domain = encodeName(name ?? "")
+  if (domain.length > MAX_DOMAIN)
+    throw new ErofsError("EINVAL", `domain of ${domain.length} bytes is too long`)
+  if (image && !areEqual(domain, image.domain)) {
+    throw new ErofsError("EINVAL", `domain '${name}' is not the one that the image is mounted in`)
+  }
+  return domain
+}
+
+function areEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
 /** The primary device as metadata: one flat run of bytes. */

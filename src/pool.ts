@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import xxhash from "xxhash-wasm"
 import { Core } from "./core.js"
-import { driveAsync, driveSync } from "./drive.js"
+import { driveAsync, driveSync, type Operation } from "./drive.js"
 import { Engine, type Forgery, type Leak } from "./engine.js"
 import { ErofsError, isErofsError, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
@@ -81,17 +81,25 @@ const EXTRA_SPACES = 16384
  *     console.log(await image.readFile("/etc/os-release", "utf8"))
  */
 export class PagePool {
-  readonly #engine: Engine
+  readonly #hold: Engine
+  /** Bytes that it may be made as large as. */
+  readonly #maxBytes: number
   /** Says that this worker leaves the pool that it was let into; undefined where the pool was made. */
   readonly #leave: (() => void) | undefined
-  /** Ports to the workers that the pool was shared with, by their places. */
-  readonly #others = new Map<number, MessagePort>()
+  /** Places and ports of the workers that the pool was shared with, by the serial numbers of their handles. */
+  readonly #others = new Map<number, { place: number; port: MessagePort }>()
+  #handles = 0
   readonly #xxh32: Xxh32
   readonly #images = new Map<Image, Filesystem>()
+  /** Mounts under way, those too that were aborted and have not yet given back what they hold. */
+  #mounting = 0
+  /** Whether the place in the pool has been given back. */
+  #hasLeft = false
 
-  private constructor(engine: Engine, xxh32: Xxh32, leave?: () => void) {
-    this.#engine = engine
+  private constructor(engine: Engine, xxh32: Xxh32, maxBytes: number, leave?: () => void) {
+    this.#hold = engine
     this.#xxh32 = xxh32
+    this.#maxBytes = maxBytes
     this.#leave = leave
   }
 
@@ -103,14 +111,25 @@ export class PagePool {
     core.resize(frames)
     const engine = new Engine(core, layout.sharing)
     engine.onLeak = options.onLeak ?? warnOfLeak
-    return new PagePool(engine, xxh32)
+    return new PagePool(engine, xxh32, layout.maxFrames * PAGE_SIZE)
   }
 
   /**
    * Comes into a pool that another worker made, by a handle of its {@link share}. Images are mounted by each worker for
-   * itself; what they share lies in memory once.
+   * itself; what they share lies in memory once. A handle is for one worker and one time: throws EBUSY the second time.
    */
   static async attach(handle: PoolHandle): Promise<PagePool> {
+    // First of all: from then on the other side notices when this worker ends.
+    const leave = await enter(handle.port)
+    try {
+      return await PagePool.#join(handle, leave)
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  static async #join(handle: PoolHandle, leave: () => void): Promise<PagePool> {
     const core = await Core.join(handle.module, handle.memory, handle.place)
     const xxh32 = await loadXxh32(core)
     const engine = new Engine(core, new Set(handle.sharing))
@@ -118,7 +137,7 @@ export class PagePool {
     // As long as anything of the pool is in use here: the port's end would tell that this worker has gone.
     engine.anchor = handle.port
     engine.onLeak = warnOfLeak
-    return new PagePool(engine, xxh32, enter(handle.port))
+    return new PagePool(engine, xxh32, handle.maxBytes, leave)
   }
 
   /**
@@ -136,18 +155,20 @@ export class PagePool {
     if (place < 0) throw new ErofsError("EBUSY", "every worker place of the pool is taken")
     const { port1, port2 } = new MessageChannel()
     this.#engine.hasOthers = true
-    this.#others.set(place, port1)
-    whenClosed(port1, () => this.#free(place, port1))
-    return { memory: core.memory, module: core.module, place, sharing: [...sharing], port: port2 }
+    const serial = ++this.#handles
+    this.#others.set(serial, { place, port: port1 })
+    whenClosed(port1, () => this.#free(serial))
+    const { memory, module } = core
+    return { memory, module, place, serial, maxBytes: this.#maxBytes, sharing: [...sharing], port: port2 }
   }
 
   /**
-   * Frees the place of a handle whose worker has ended, with everything that it held. Only needed where runtimes do not
-   * tell of the end of a worker by closing its ports; never call it while that worker may still run.
+   * Frees the place of a handle whose worker has ended, with everything that it held; does nothing if it is free already.
+   * Only needed where runtimes do not tell of the end of a worker by closing its ports, and in browsers for a worker that
+   * ended before it had attached; never call it while that worker may still run.
    */
-  detach(handle: Pick<PoolHandle, "place">): void {
-    const port = this.#others.get(handle.place)
-    if (port) this.#free(handle.place, port)
+  detach(handle: Pick<PoolHandle, "serial">): void {
+    this.#free(handle.serial)
   }
 
   /** Bytes for pages. */
@@ -163,14 +184,14 @@ export class PagePool {
   resize(bytes: number): void {
     const { core } = this.#engine
     checkBytes(bytes)
+    if (Math.floor(bytes / PAGE_SIZE) * PAGE_SIZE > this.#maxBytes) {
+      throw new ErofsError("EINVAL", `the pool was made for at most ${this.#maxBytes} bytes`)
+    }
     const before = core.statistics().frames
     const frames = Math.floor(bytes / PAGE_SIZE)
     const after = core.resize(frames)
     if (after === frames) return
     core.resize(before)
-    if (after < frames) {
-      throw new ErofsError("EINVAL", `the pool was made for at most ${after * PAGE_SIZE} bytes`)
-    }
     throw new ErofsError("EBUSY", `${after} pages are held by views or being filled`)
   }
 
@@ -193,8 +214,8 @@ export class PagePool {
     const { signal, ...rest } = options
     checkMountOptions(rest)
     try {
-      const operation = mountImage(this.#engine, source, rest, this.#xxh32)
-      return this.#add(await driveAsync(operation, signal))
+      const operation = this.#mounted(mountImage(this.#engine, source, rest, this.#xxh32), signal)
+      return await driveAsync(operation, signal)
     } catch (error) {
       throw withDetails(error, whereOf(source))
     }
@@ -204,7 +225,7 @@ export class PagePool {
   mountSync(source: Source, options: MountOptions = {}): Image {
     checkMountOptions(options)
     try {
-      return this.#add(driveSync(mountImage(this.#engine, source, options, this.#xxh32)))
+      return driveSync(this.#mounted(mountImage(this.#engine, source, options, this.#xxh32)))
     } catch (error) {
       throw withDetails(error, whereOf(source))
     }
@@ -251,31 +272,63 @@ export class PagePool {
 
   /**
    * Closes all images of this worker. In a worker that was attached, the place is given back: nothing of the pool may be
-   * used there any more. Throws EBUSY as closing an image does.
+   * used there any more (EBADF). Throws EBUSY as closing an image does, and while something is being mounted. Closing
+   * twice does nothing.
    */
   async close(): Promise<void> {
+    this.#requireNoMounts()
     for (const image of this.images) await image.close()
-    this.#leave?.()
+    if (!this.#leave || this.#hasLeft) return
+    // Sources take their time to close: what has been mounted meanwhile lives on.
+    this.#requireNoMounts()
+    if (this.#images.size > 0) throw new ErofsError("EBUSY", "an image was mounted meanwhile", CLOSE)
+    this.#hasLeft = true
+    this.#leave()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  /** Frees a place if it still is that port's. */
-  #free(place: number, port: MessagePort): void {
-    if (this.#others.get(place) !== port) return
-    this.#others.delete(place)
-    port.close()
-    this.#engine.core.freePlace(place)
+  /** The hold on the pool, as long as this worker has a place in it. */
+  get #engine(): Engine {
+    if (this.#hasLeft) throw new ErofsError("EBADF", "the pool is closed")
+    return this.#hold
   }
 
-  #add(filesystem: Filesystem): Image {
-    const image = new Image(filesystem, (closed) => this.#images.delete(closed))
-    this.#images.set(image, filesystem)
-    return image
+  /** Frees the place that a handle stands for, once. */
+  #free(serial: number): void {
+    const other = this.#others.get(serial)
+    if (!other) return
+    this.#others.delete(serial)
+    other.port.close()
+    this.#engine.core.freePlace(other.place)
+  }
+
+  /** An image of what is mounted; the mount counts as under way until it has come to its end, aborted or not. */
+  *#mounted(operation: Operation<Filesystem>, signal?: AbortSignal): Operation<Image> {
+    this.#mounting++
+    try {
+      const filesystem = yield* operation
+      if (signal?.aborted) {
+        // Its last bytes came nevertheless; nobody waits for it any more.
+        filesystem.close()
+        throw signal.reason
+      }
+      const image = new Image(filesystem, (closed) => this.#images.delete(closed))
+      this.#images.set(image, filesystem)
+      return image
+    } finally {
+      this.#mounting--
+    }
+  }
+
+  #requireNoMounts(): void {
+    if (this.#mounting > 0) throw new ErofsError("EBUSY", "something is being mounted", CLOSE)
   }
 }
+
+const CLOSE = { syscall: "close" }
 
 /** A core with the first number of places that there is memory for. Throws ENOMEM if there is none. */
 async function createCore({ variant, maxFrames, workers }: Omit<PoolLayout, "frames">): Promise<Core> {

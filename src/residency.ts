@@ -30,7 +30,7 @@ export interface Residency {
 
 /** Describes all frames of a pool. */
 export function describeResidency(core: Core, images: readonly Image[]): Residency {
-  const mounts = new Map(images.map((image, position) => [image.share().mount, position]))
+  const mounts = positionsByMount(images)
   const positions = new Map<number, number>()
   const spaces: ResidentSpace[] = []
   const positionOf = (space: number): number => {
@@ -55,7 +55,19 @@ export function describeResidency(core: Core, images: readonly Image[]): Residen
   return { frames, aliases: Int32Array.from(aliases), spaces }
 }
 
-function describeOne(core: Core, space: number, mounts: ReadonlyMap<number, number>): ResidentSpace {
+/** Where the images of each mount stand: one that was mounted again by its handle is the same mount. */
+function positionsByMount(images: readonly Image[]): Map<number, number[]> {
+  const positions = new Map<number, number[]>()
+  for (const [position, image] of images.entries()) {
+    const { mount } = image.share()
+    const known = positions.get(mount)
+    if (known) known.push(position)
+    else positions.set(mount, [position])
+  }
+  return positions
+}
+
+function describeOne(core: Core, space: number, mounts: ReadonlyMap<number, number[]>): ResidentSpace {
   const description = core.describeSpace(space)
   const images = (description?.mounts ?? []).flatMap((mount) => mounts.get(mount) ?? [])
   return {

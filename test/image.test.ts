@@ -387,6 +387,16 @@ describe("mounting", () => {
     expect(pool.images).toHaveLength(1)
   })
 
+  it("that fails leaves nothing in the pool", async () => {
+    const pool = await PagePool.create({ bytes: 1 << 20 })
+    const none = bufferSource(new Uint8Array(8192))
+    for (const [i, source] of [none, { ...none, size: -1 }, { ...none, size: 0.5 }].entries()) {
+      expect(() => pool.mountSync(source, { domain: `domain ${i}` })).toThrow("EINVAL")
+      await expect(pool.mount(source, { domain: `other ${i}` })).rejects.toMatchObject({ code: "EINVAL" })
+    }
+    expect(pool.stats()).toMatchObject({ addressSpaces: 0, framesUsed: 0, framesBusy: 0 })
+  })
+
   it("without the further device reads what lies on the first, and names the missing one", async () => {
     const pool = await PagePool.create({ bytes: 1 << 20 })
     const image = mountFixture(pool, "chunk-blobdev", { devices: [] })

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** A pool's size: kept to the frame, changed while it is in use, and what it takes besides. */
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
+import { Core } from "../src/core.js"
 import { PagePool } from "../src/index.js"
 import { filesOf, manifestOf, mountFixture, sha256 } from "./support/open.js"
 
@@ -74,6 +75,20 @@ describe.each([true, false])("a pool in shared memory: %s", (shared) => {
   })
 })
 
+describe("a size beyond the maximum", () => {
+  it("is refused before anything is changed, by whoever asks", async () => {
+    const pool = await PagePool.create({ bytes: 256 * KIB, maxBytes: 512 * KIB, workers: 2 })
+    const other = await PagePool.attach(pool.share())
+    const resize = vi.spyOn(Core.prototype, "resize")
+    for (const one of [pool, other]) expect(() => one.resize(516 * KIB)).toThrow("EINVAL")
+    expect(resize).not.toHaveBeenCalled()
+    resize.mockRestore()
+    other.resize(512 * KIB)
+    expect(pool.bytes).toBe(512 * KIB)
+    await other.close()
+  })
+})
+
 describe("bookkeeping", () => {
   it("takes at most 1.5 % of the pool", async () => {
     for (const sharing of ["fingerprint", "content"] as const) {
@@ -124,6 +139,34 @@ describe("residency", () => {
 })
 
 describe("an image that is mounted again by its handle", () => {
+  it("is in the same domain, and refused in another", async () => {
+    const pool = await PagePool.create({ bytes: 1 << 20 })
+    const first = mountFixture(pool, "lz4-legacy", { domain: "one" })
+    const image = structuredClone(first.share())
+    for (const domain of ["", "two"]) {
+      expect(() => mountFixture(pool, "lz4-legacy", { domain, image })).toThrow("EINVAL")
+    }
+    const { addressSpaces } = pool.stats()
+    const second = mountFixture(pool, "lz4-legacy", { domain: "one", image })
+    const third = mountFixture(pool, "lz4-legacy", { image })
+    expect(pool.stats().addressSpaces).toBe(addressSpaces)
+    expect([second, third].map((one) => one.share())).toEqual([image, image])
+    for (const one of pool.images) one.closeSync()
+    expect(pool.stats().addressSpaces).toBe(0)
+  })
+
+  it("is told of as one of those that use the pages", async () => {
+    const pool = await PagePool.create({ bytes: 1 << 20 })
+    const first = mountFixture(pool, "lz4-legacy")
+    mountFixture(pool, "zstd-48bit")
+    const again = mountFixture(pool, "lz4-legacy", { image: first.share() })
+    first.readFileSync("/text-300k")
+    const users = () => [...new Set(pool.residency().spaces.map(({ images }) => images.join()))].sort()
+    expect(users()).toEqual(["0,2", "1"])
+    again.closeSync()
+    expect(users()).toEqual(["0", "1"])
+  })
+
   it("uses the pages that are there, and leaves them when one of the two is closed", async () => {
     const pool = await PagePool.create({ bytes: 1 << 20 })
     const first = mountFixture(pool, "lz4-legacy")

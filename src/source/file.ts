@@ -3,6 +3,9 @@ import { closeSync, fstatSync, openSync, read as readAsync, readSync } from "nod
 import { ErofsError } from "../errors.js"
 import type { AsyncSource, SyncSource } from "./source.js"
 
+/** Bytes that are held apart while they are copied into shared memory, at most. */
+const PIECE = 1 << 20
+
 /** A file of the system: readable at once and in the background. */
 export type FileSource = SyncSource & AsyncSource & { readonly name: string; close(): void }
 
@@ -72,14 +75,10 @@ function fileSource(fd: number, name: string, size: number): FileSource {
       }
       return done
     },
-    async read(target, offset) {
-      let done = 0
-      while (done < target.length) {
-        const count = await readOnce(fd, target, done, offset + done)
-        if (count === 0) break
-        done += count
-      }
-      return done
+    read(target, offset) {
+      return target.buffer instanceof SharedArrayBuffer
+        ? readApart(fd, target, offset)
+        : readInto(fd, target, offset)
     },
     close() {
       if (!isOpen) return
@@ -87,6 +86,34 @@ function fileSource(fd: number, name: string, size: number): FileSource {
       closeSync(fd)
     },
   }
+}
+
+/** Reads straight into `target`. */
+async function readInto(fd: number, target: Uint8Array, offset: number): Promise<number> {
+  let done = 0
+  while (done < target.length) {
+    const count = await readOnce(fd, target, done, offset + done)
+    if (count === 0) break
+    done += count
+  }
+  return done
+}
+
+/**
+ * Reads into memory of its own and copies. The system goes on with a read when the thread that began it is terminated:
+ * what that thread held of shared memory may be in use for others by then.
+ */
+async function readApart(fd: number, target: Uint8Array, offset: number): Promise<number> {
+  const piece = new Uint8Array(Math.min(target.length, PIECE))
+  let done = 0
+  while (done < target.length) {
+    const part = piece.subarray(0, target.length - done)
+    const count = await readOnce(fd, part, 0, offset + done)
+    if (count === 0) break
+    target.set(part.subarray(0, count), done)
+    done += count
+  }
+  return done
 }
 
 /** One read in the background. It cannot be called off, and the target is in use until it ends: no signal. */

@@ -48,7 +48,8 @@ export interface SyncSource extends SourceBase {
 export interface AsyncSource extends SourceBase {
   /**
    * Like {@link SyncSource.readSync}, later. When the signal is aborted, the promise should be rejected soon;
-   * once it is settled, `target` must not be written any more.
+   * once it is settled, `target` must not be written any more. Nor may it be once the thread is terminated: only
+   * JavaScript of this thread may write to shared memory, not a system call that outlives it.
    */
   read(target: Uint8Array, offset: number, options: { signal?: AbortSignal | undefined }): Promise<number>
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Worker } from "node:worker_threads"
-import { bufferSource, type Image, PagePool } from "../../src/index.js"
+import { bufferSource, type Image, type ImageHandle, PagePool } from "../../src/index.js"
 import { allFixtures, readFixture } from "./flat-image.js"
 import { filesOf, manifestOf, sha256 } from "./open.js"
 
@@ -24,7 +24,7 @@ export interface ReaderCounts {
 /** An image for readers: its file, its name in the pool, and the right bytes of its files. */
 export interface ReadImage {
   file: string
-  handle: { mount: number }
+  handle: ImageHandle
   domain: string
   files: { path: string; bytes: Uint8Array }[]
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** Several threads on one pool: reading together, and being ended at any moment. */
 import { afterEach, describe, expect, it } from "vitest"
-import { PagePool } from "../../src/index.js"
+import { bufferSource, PagePool, type PoolHandle } from "../../src/index.js"
+import { readFixture } from "../support/flat-image.js"
+import { mountFixture } from "../support/open.js"
 import { eventually, prepareImages, startReader } from "../support/readers.js"
+import { StallingSource } from "../support/synthetic-image.js"
 
 /** How long threads read, and how often they are ended: more of both on request, see `npm run stress`. */
 const SECONDS = Number(process.env.STRESS_SECONDS ?? 2)
@@ -21,6 +24,16 @@ async function start(options: Parameters<typeof PagePool.create>[0], domains?: s
   const prepared = await prepareImages(pool, IMAGES, domains)
   leftovers.push(prepared.clean)
   return { pool, ...prepared }
+}
+
+/** Whether a pool has a place for one more worker, which it takes then. */
+function hasRoom(pool: PagePool): boolean {
+  try {
+    pool.share()
+    return true
+  } catch {
+    return false
+  }
 }
 
 describe.each([
@@ -118,20 +131,83 @@ describe("a pool", () => {
     const handles = [pool.share(), pool.share()]
     expect(handles.map(({ place }) => place)).toEqual([1, 2])
     expect(() => pool.share()).toThrow("EBUSY")
-    pool.detach(handles[0] as never)
+    pool.detach(handles[0] as PoolHandle)
     expect(pool.share().place).toBe(1)
     // Here the handle is used in the same thread.
-    const other = await PagePool.attach(handles[1] as never)
+    const other = await PagePool.attach(handles[1] as PoolHandle)
     expect(() => other.share()).toThrow("ENOTSUP")
     await other.close()
-    await eventually(() => {
-      try {
-        pool.share()
-        return true
-      } catch {
-        return false
-      }
-    })
+    await eventually(() => hasRoom(pool))
+  })
+
+  it("does not take a place from who has it now for a handle that had it before", async () => {
+    const pool = await PagePool.create({ bytes: 256 << 10, workers: 2 })
+    const old = pool.share()
+    pool.detach(old)
+    const handle = pool.share()
+    expect(handle.place).toBe(old.place)
+    const other = await PagePool.attach(handle)
+    pool.detach(old)
+    expect(() => pool.share()).toThrow("EBUSY")
+    await other.close()
+    await eventually(() => hasRoom(pool))
+  })
+
+  it("lets a handle in once", async () => {
+    const pool = await PagePool.create({ bytes: 256 << 10, workers: 2 })
+    const handle = pool.share()
+    const attaching = [PagePool.attach(handle), PagePool.attach(handle)] as const
+    await expect(attaching[1]).rejects.toMatchObject({ code: "EBUSY" })
+    const other = await attaching[0]
+    await other.close()
+    await expect(PagePool.attach(handle)).rejects.toMatchObject({ code: "EBUSY" })
+  })
+
+  it("frees the place of who could not come in", async () => {
+    const pool = await PagePool.create({ bytes: 256 << 10, workers: 2 })
+    const memory = new WebAssembly.Memory({ initial: 64, maximum: 64, shared: true })
+    await expect(PagePool.attach({ ...pool.share(), memory })).rejects.toThrow()
+    await eventually(() => hasRoom(pool))
+  })
+
+  it("that has been left answers EBADF", async () => {
+    const pool = await PagePool.create({ bytes: 256 << 10, workers: 2 })
+    const other = await PagePool.attach(pool.share())
+    const image = mountFixture(other, "lz4-legacy")
+    await other.close()
+    await other.close()
+    expect(() => mountFixture(other, "lz4-legacy")).toThrow("EBADF")
+    await expect(other.mount(bufferSource(new Uint8Array(4096)))).rejects.toMatchObject({ code: "EBADF" })
+    expect(() => image.readFileSync("/text-300k")).toThrow("EBADF")
+    for (const use of ["stats", "drop", "residency", "share"] as const) {
+      expect(() => other[use]()).toThrow("EBADF")
+    }
+    expect(() => other.resize(256 << 10)).toThrow("EBADF")
+    // The one that made it goes on.
+    await pool.close()
+    expect(mountFixture(pool, "lz4-legacy").readFileSync("/text-300k").length).toBeGreaterThan(0)
+  })
+
+  it("cannot be left while something is being mounted, aborted or not", async () => {
+    const pool = await PagePool.create({ bytes: 256 << 10, workers: 2 })
+    const other = await PagePool.attach(pool.share())
+    const source = StallingSource.of(readFixture("lz4-ztailpacking.erofs"))
+    source.isStalled = true
+    source.heedsAbort = false
+    const aborting = new AbortController()
+    const mounting = other.mount(source, { signal: aborting.signal })
+    mounting.catch(() => {})
+    await expect(other.close()).rejects.toMatchObject({ code: "EBUSY", syscall: "close" })
+    aborting.abort()
+    await expect(mounting).rejects.toMatchObject({ name: "AbortError" })
+    await expect(other.close()).rejects.toMatchObject({ code: "EBUSY" })
+    source.letGo()
+    // The mount ends as soon as its read has.
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(other.images).toEqual([])
+    await other.close()
+    expect(() => other.stats()).toThrow("EBADF")
+    expect(pool.stats()).toMatchObject({ addressSpaces: 0, framesBusy: 0, framesPinned: 0 })
   })
 
   it("in plain memory lets nobody in", async () => {
