@@ -55,13 +55,20 @@ async function visit(viewport: { width: number; height: number }, address = orig
   await page.goto(address)
 }
 
-/** Chooses files in the dialog that the visible button opens. */
+/** Chooses files in the dialog that the visible button opens. A browser short of time at times opens none: up to three times. */
 async function choose(...files: string[]): Promise<void> {
-  const [dialog] = await Promise.all([
-    page.waitForEvent("filechooser"),
-    page.locator("[data-open]:visible").first().click(),
-  ])
-  await dialog.setFiles(files)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const [dialog] = await Promise.all([
+        page.waitForEvent("filechooser", { timeout: 8000 }),
+        page.locator("[data-open]:visible").first().click(),
+      ])
+      await dialog.setFiles(files)
+      return
+    } catch (error) {
+      if (attempt === 3) throw error
+    }
+  }
 }
 
 /** Drops files onto the page. */
