@@ -1,29 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** Numbers that stand both in assembly/ and in src/: read from the texts of both, so that neither can drift alone. */
-import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { TAG_DEVICE, TAG_FINGERPRINT, TAG_INODE } from "../../src/core.js"
 import { ALGORITHM_NAMES } from "../../src/format/features.js"
 import { EXTENT_KINDS, SLOT_COUNT } from "../../src/slot.js"
 import * as status from "../../src/status.js"
+import { constantsOf, textOf } from "../support/core-layout.js"
 import { describeContent } from "../support/pool-core.js"
-
-function textOf(path: string): string {
-  return readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")
-}
-
-/** Constants of a text whose value is a number, a shift of numbers or a product of numbers. */
-function constantsOf(text: string): Map<string, number> {
-  const found = new Map<string, number>()
-  for (const [, name, value] of text.matchAll(/const ([A-Z0-9_]+)(?:: \w+)? = ([0-9a-fx<< *]+)\n/g)) {
-    const shift = (value as string).split("<<").map(Number)
-    found.set(
-      name as string,
-      shift.length === 2 ? (shift[0] as number) * 2 ** (shift[1] as number) : Number(value),
-    )
-  }
-  return found
-}
 
 const slot = constantsOf(textOf("assembly/slot.ts"))
 const layout = constantsOf(textOf("assembly/layout.ts"))

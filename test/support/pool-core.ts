@@ -156,9 +156,9 @@ export class PoolCore {
     return new PoolCore(build, memory, core)
   }
 
-  /** A further worker on the same pool. */
-  join(): PoolCore {
-    return new PoolCore(this.build, this.memory, instantiate(this.build, this.memory))
+  /** A further worker on the same pool, with an instance of its own or the given one. */
+  join(core = instantiate(this.build, this.memory)): PoolCore {
+    return new PoolCore(this.build, this.memory, core)
   }
 
   slot(number = 0): number {
