@@ -131,6 +131,8 @@ export class Slot {
   recordForward: u32
   recordBlocks: u32
   recordPartial: u32
+  // Where pages share by content: the first page of the run that is not hashed yet.
+  hashPage: u64
 }
 
 /** Bytes of the record that describe the content. */

@@ -18,7 +18,8 @@ const repeating =
     }
   }
 
-// XXH64 can be turned round: two words of each page are enough to give any number of pages one hash.
+// XXH64 can be turned round: two words of each page are enough to give any number of pages one hash. The second half of
+// the page, which is laid over the first before it is hashed, stays zero.
 const MASK = (1n << 64n) - 1n
 const PRIME_1 = 0x9e3779b185ebca87n
 const PRIME_2 = 0xc2b2ae3d27d4eb4fn
@@ -33,7 +34,7 @@ function inverse(value: bigint): bigint {
 /** The first accumulator before the last stripe of a page that begins with a number and is zero else. */
 function accumulator(number: bigint): bigint {
   let value = (PRIME_1 + PRIME_2) & MASK
-  for (let stripe = 0; stripe < PAGE / 32 - 1; stripe++) {
+  for (let stripe = 0; stripe < PAGE / 64 - 1; stripe++) {
     const mixed = (value + (stripe === 0 ? number : 0n) * PRIME_2) & MASK
     value = (((mixed << 31n) | (mixed >> 33n)) * PRIME_1) & MASK
   }
@@ -48,7 +49,7 @@ const forged: Device = (target, offset) => {
     const number = BigInt((offset + at) / PAGE)
     view.setBigUint64(at, number, true)
     const lane = ((accumulator(0n) - accumulator(number)) * INVERSE_2) & MASK
-    view.setBigUint64(at + PAGE - 32, lane, true)
+    view.setBigUint64(at + PAGE / 2 - 32, lane, true)
   }
 }
 

@@ -30,7 +30,7 @@ export function finishFill(slot: Slot): i32 {
   }
   const forged = slot.request & REQUEST_VERIFY ? verifyRun(slot) : OK
   if (forged && !answer) slot.errorOffset = slot.page << PAGE_BITS
-  if (slot.flags & CONTENT_MERGE) hashPages(slot)
+  if (slot.flags & CONTENT_MERGE) hashPages(slot, endOfComplete(slot))
   lock(slot.worker)
   publishPages(slot)
   unlock(slot.worker)
@@ -43,11 +43,15 @@ export function finishFill(slot: Slot): i32 {
 function placeExtents(slot: Slot): i32 {
   const from = slot.page << PAGE_BITS
   const until = from + PAGE_SIZE
+  const merges = bool(slot.flags & CONTENT_MERGE) && !(slot.request & REQUEST_DIRECT)
+  slot.hashPage = max(firstComplete(slot), slot.runPage)
   let answer: i32 = OK
   for (let i: u32 = 0; i < slot.extentUsed; i++) {
     const extent = extentOf(slot, i)
     extent.status = rangeStatus(slot, extent)
     if (!extent.status) extent.status = placeExtent(slot, extent)
+    // While they are in the processor's cache; what follows writes behind them only.
+    if (merges) hashPages(slot, endOf(extent) >> PAGE_BITS)
     if (extent.status && !answer) {
       if (extent.logical < until && extent.logical + extent.wanted > from) {
         answer = extent.status
@@ -93,14 +97,16 @@ function clearBehindFile(slot: Slot): void {
   clearInRun(slot, slot.size, end - slot.size)
 }
 
-/** Hashes the pages that this fill completed, before the lock is taken. What a bad one hashes to does not matter. */
-function hashPages(slot: Slot): void {
+/** Hashes the complete pages of the run before `to` that are not yet hashed. What a bad one hashes to does not matter. */
+function hashPages(slot: Slot, to: u64): void {
   const domain = spaceRecord(slot.space).domain
-  const end = min(endOfComplete(slot), slot.runPage + slot.runLength)
-  for (let page = max(firstComplete(slot), slot.runPage); page < end; page++) {
+  const end = min<u64>(min(to, endOfComplete(slot)), slot.runPage + slot.runLength)
+  let page = slot.hashPage
+  for (; page < end; page++) {
     const index = (page - slot.runPage) as u32
     store<u32>(hashAddress(slot, index), hashOfFrame(runFrame(slot, index), domain))
   }
+  slot.hashPage = page
 }
 
 /** Where the hash of page number `index` of the run is kept. */

@@ -5,7 +5,7 @@
  * finds candidates, the bytes decide. Everything but hashing is only valid under the lock.
  */
 import { PAGE_SIZE } from "../bits"
-import { xxh64 } from "../hash/xxh64"
+import { xxh64Folded } from "../hash/xxh64"
 import { CONTENT_RECORD_BITS, ContentRecord, control, frameAddress, guarded } from "../layout"
 import { aliasRecord, hangOn, returnAliasRecord, takeAliasRecord, takeOff } from "./aliases"
 import { frameRecord, frameState, READY } from "./frames"
@@ -23,7 +23,7 @@ function contentRecord(frame: u32): ContentRecord {
 
 /** The hash by which the bytes of a frame are found; never 0. The domain goes into it. Needs no lock. */
 export function hashOfFrame(frame: u32, domain: u32): u32 {
-  const hash = xxh64(frameAddress(frame), PAGE_SIZE, domain)
+  const hash = xxh64Folded(frameAddress(frame), PAGE_SIZE, domain)
   const folded = (hash as u32) ^ ((hash >> 32) as u32)
   return folded ? folded : 1
 }
