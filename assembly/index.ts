@@ -27,7 +27,6 @@ import { dropRange as drop } from "./pool/drop"
 import { rebuildBitmap } from "./pool/frames"
 import { internSpace } from "./pool/intern"
 import { enterPlace } from "./pool/places"
-import { setWindow } from "./pool/resize"
 import { spaceRecord } from "./pool/spaces"
 import { collectStatistics } from "./pool/statistics"
 import {
@@ -78,7 +77,6 @@ export function createPool(frameCount: u32, spaceCapacity: u32, workerCount: u32
   layOut(frameCount, spaceCapacity, workerCount, true)
   rebuildBitmap()
   guarded().onlineFrames = frameCount
-  setWindow()
   control().magic = CONTROL_MAGIC
 }
 

@@ -33,8 +33,6 @@ import { alignUp, PAGE_BITS, PAGE_SIZE } from "./bits"
 import { CODEC_WORKSPACE_BYTES } from "./codec/codec"
 import { EXTENT_LIMIT, EXTENTS_OFFSET, READ_MARGIN, SLOT_SIZE } from "./slot"
 
-export { WINDOW_LIMIT } from "./slot"
-
 /** Constant tables end before this. */
 export const CONTROL: usize = 0x10000
 const CONTROL_SIZE: u32 = PAGE_SIZE
@@ -44,7 +42,7 @@ const CONTROL_SIZE: u32 = PAGE_SIZE
  * their own (LINE_SIZE).
  *
  *   0    frameCount | bucketMask | spaceCapacity | spaceBucketMask
- *   16   workerCount | windowLimit | bitmap | frameTable
+ *   16   workerCount | - | bitmap | frameTable
  *   32   buckets | spaces | spaceBuckets | workers               addresses of the regions
  *   48   frames | end | magic | contentBuckets
  *   64   aliases | aliasCapacity | members | memberCapacity
@@ -62,8 +60,7 @@ export class Control {
   spaceCapacity: u32
   spaceBucketMask: u32
   workerCount: u32
-  /** Pages that one fill brings in at the most: WINDOW_LIMIT, less in a small pool. Follows the pool's size. */
-  windowLimit: u32
+  reserved: u32
   bitmap: usize
   frameTable: usize
   buckets: usize

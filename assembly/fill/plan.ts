@@ -5,7 +5,7 @@
  * there; then it takes the frames and marks their pages busy, so that nobody else fills them too.
  */
 import { alignUp, PAGE_BITS, PAGE_MASK, PAGE_SIZE, pagesFor } from "../bits"
-import { control, frameAddress, guarded, workerRecord } from "../layout"
+import { frameAddress, guarded, workerRecord } from "../layout"
 import { isStaged, isWhole, mapExtent } from "../map/map"
 import { copyMetadata, releaseMetadata } from "../map/metadata"
 import { announceFill } from "../pool/atomics"
@@ -35,6 +35,7 @@ import {
   STAGING_GOAL,
   STAGING_OFFSET,
   STAGING_SIZE,
+  WINDOW_LIMIT,
 } from "../slot"
 import {
   BUSY,
@@ -50,6 +51,8 @@ import { addressInRun, contiguousBytes, runEnd, runFrame, setRunFrame } from "./
 
 /** A run is at most this share (a power of two) of the pool. */
 const RUN_SHARE_SHIFT: u32 = 2
+/** A fill brings in at most this share (a power of two) of it. */
+const WINDOW_SHARE_SHIFT: u32 = 3
 
 /** Extent number `index` of the plan. */
 export function extentOf(slot: Slot, index: u32): Extent {
@@ -111,7 +114,7 @@ function cutWindow(slot: Slot): i32 {
   const standing = standingOf(slot)
   if (standing) return standing
   const left = pagesFor(slot.size) - slot.page
-  const want = min<u64>(min<u32>(slot.want, control().windowLimit), left) as u32
+  const want = min<u64>(min<u32>(slot.want, longestFill()), left) as u32
   // Most files are read as a whole, and nothing of them is there: that saves looking for every page. Another
   // worker may bring one in meanwhile; enterPages() sees it, under the lock.
   let pages: u32 = spaceRecord(slot.space).pages ? 1 : want
@@ -121,6 +124,11 @@ function cutWindow(slot: Slot): i32 {
   }
   slot.want = pages
   return OK
+}
+
+/** Pages that one fill brings in at the most: less in a small pool. */
+function longestFill(): u32 {
+  return max<u32>(1, min<u32>(WINDOW_LIMIT, guarded().onlineFrames >> WINDOW_SHARE_SHIFT))
 }
 
 /** Ends the window of a fill past the pool where its room or the file ends. */

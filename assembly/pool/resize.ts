@@ -3,13 +3,10 @@
  * The pool's size: how many of the frames that it was laid out for may be used. The others are set aside, wherever
  * they lie; those at the end go first.
  */
-import { control, guarded, WINDOW_LIMIT } from "../layout"
+import { control, guarded } from "../layout"
 import { frameState, freeFrame, isFree, OFFLINE_FRAME, setFrameState, takeFrame } from "./frames"
 import { lock, unlock } from "./lock"
 import { emptyFrame } from "./reclaim"
-
-/** A fill brings in at most this share (a power of two) of the pool. */
-const WINDOW_SHARE_SHIFT: u32 = 3
 
 /** Sets how many frames are in use. Answers how many are then: more than wanted if the others are pinned or busy. */
 export function resizePool(worker: usize, wanted: u32): u32 {
@@ -18,15 +15,9 @@ export function resizePool(worker: usize, wanted: u32): u32 {
   const target = min(wanted, control().frameCount)
   if (target < g.onlineFrames) setAside(target)
   else bringBack(target)
-  setWindow()
   const online = g.onlineFrames
   unlock(worker)
   return online
-}
-
-/** Lets fills be as long as the pool's size allows. */
-export function setWindow(): void {
-  control().windowLimit = max<u32>(1, min<u32>(WINDOW_LIMIT, guarded().onlineFrames >> WINDOW_SHARE_SHIFT))
 }
 
 /** Takes free and unpinned frames out of use, from the end on, until `target` are left or no more can be had. */

@@ -9,8 +9,6 @@ const [READY, BUSY, KEPT, OFFLINE, PIN_BITS] = [
   ...["READY", "BUSY_FRAME", "KEPT_FRAME", "OFFLINE_FRAME", "PIN_BITS"].map((name) => bits.get(name)),
 ] as [number, number, number, number, number]
 const PIN_MASK = 2 ** PIN_BITS - 1
-const WINDOW_LIMIT = constantsOf(textOf("assembly/slot.ts")).get("WINDOW_LIMIT") as number
-const WINDOW_SHARE_SHIFT = constantsOf(textOf("assembly/pool/resize.ts")).get("WINDOW_SHARE_SHIFT") as number
 /** Set in links of the page index that lead to an alias. */
 const ALIAS_LINK = 2 ** 31
 
@@ -33,8 +31,6 @@ export function violationsOf(pool: PoolCore, expectation: Expectation): string[]
   check.spaces()
   check.members()
   check.places()
-  // Whoever ends while it resizes the pool leaves this to the next resize.
-  if (expectation.gone.length === 0) check.window()
   return check.violations
 }
 
@@ -74,13 +70,6 @@ class Check {
     }
     this.#count("free frames", this.records.guarded("freeFrames"), free)
     this.#count("frames in use", this.records.guarded("onlineFrames"), this.#frameCount - offline)
-  }
-
-  /** How long fills may be. */
-  window(): void {
-    const share = this.records.guarded("onlineFrames") >> WINDOW_SHARE_SHIFT
-    const window = Math.max(1, Math.min(WINDOW_LIMIT, share))
-    this.#count("pages of the longest fill", this.records.control("windowLimit"), window)
   }
 
   /** The aliases in use: their frames, the lists on these, and the free list. */
