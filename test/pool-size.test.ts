@@ -77,7 +77,7 @@ describe.each([true, false])("a pool in shared memory: %s", (shared) => {
 
 describe("a size beyond the maximum", () => {
   it("is refused before anything is changed, by whoever asks", async () => {
-    const pool = await PagePool.create({ bytes: 256 * KIB, maxBytes: 512 * KIB, workers: 2 })
+    const pool = await PagePool.create({ bytes: 256 * KIB, maxBytes: 512 * KIB, workers: 2, shared: true })
     const other = await PagePool.attach(pool.share())
     const resize = vi.spyOn(Core.prototype, "resize")
     for (const one of [pool, other]) expect(() => one.resize(516 * KIB)).toThrow("EINVAL")

@@ -13,7 +13,7 @@ async function sleeplessPool(): Promise<PagePool> {
   vi.spyOn(Atomics, "wait").mockImplementation(() => {
     throw new TypeError("Atomics.wait cannot be called in this context")
   })
-  return await PagePool.create({ bytes: 2 << 20, workers: 2 })
+  return await PagePool.create({ bytes: 2 << 20, workers: 2, shared: true })
 }
 
 describe("a synchronous read on a thread that may not sleep", () => {
