@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from "node:fs"
 import { CONTENT_WORDS, ContentDescription, writeDescription } from "../../src/content-description.js"
+import type { CoreExports } from "../../src/core-exports.js"
 
 /** The three builds of the core; `debug` is for shared memory and has its assertions on. */
 export const BUILDS = ["shared", "plain", "debug"] as const
@@ -9,53 +10,7 @@ export type Build = (typeof BUILDS)[number]
 export const PAGE = 4096
 
 /** What the core exports, as it stands; see assembly/index.ts. */
-export interface RawCore {
-  poolBytes(frames: number, spaces: number, workers: number): number
-  createPool(frames: number, spaces: number, workers: number): void
-  takePlace(): number
-  joinPool(place: number): number
-  freePlace(worker: number, place: number): void
-  fillEpochAt(): number
-  nextMount(): number
-  exchangeAt(worker: number): number
-  slotAt(worker: number, slot: number): number
-  openSpace(
-    worker: number,
-    tag: number,
-    owner: number,
-    keyLength: number,
-    size: number,
-    mount: number,
-    domain: number,
-  ): number
-  domainOf(space: number): number
-  releaseSpace(worker: number, space: number, mount: number): void
-  acquire(worker: number, space: number, page: number, count: number, isUse: boolean): number
-  release(worker: number, address: number, count: number): void
-  copy(worker: number, space: number, position: number, length: number, target: number): number
-  missingPage(worker: number): number
-  firstMissing(space: number, from: number, to: number): number
-  planFill(worker: number, slot: number, page: number, want: number, request: number): number
-  finishFill(slot: number): number
-  directAt(slot: number): number
-  abortFill(slot: number): void
-  mapAt(slot: number, position: number): number
-  slotField(slot: number, field: number): number
-  rangeField(slot: number, range: number, field: number): number
-  extentField(slot: number, field: number): number
-  failRange(slot: number, range: number): void
-  dropAll(worker: number): number
-  dropRange(worker: number, space: number, from: number, to: number, reader: number): number
-  dropMount(worker: number, mount: number, device: number): number
-  resizePool(worker: number, frames: number): number
-  describeFrames(worker: number, first: number, count: number, target: number): number
-  describeAliases(worker: number, first: number, count: number, target: number): number
-  describeSpace(worker: number, space: number, target: number, limit: number): number
-  statistics(worker: number): void
-  sha256Blocks(state: number, data: number, count: number): void
-  sha256Pages(state: number, data: number, pages: number, pageBytes: number, states: number): void
-  xxh32(address: number, length: number, seed: number): number
-}
+export type RawCore = CoreExports
 
 /** The folder of package.json, from the source tree as from the compiled one. */
 const root = new URL(import.meta.url.includes("/build/js/") ? "../../../../" : "../../", import.meta.url)
