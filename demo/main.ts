@@ -40,6 +40,7 @@ wireOpening()
 wireViews()
 onTravel(travel)
 changed()
+document.body.inert = false
 void openAddresses(new URLSearchParams(location.search).getAll("url"), pathOfAddress())
 
 /** Opens images, and selects a path of the first of them. */

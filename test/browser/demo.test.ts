@@ -53,22 +53,16 @@ async function visit(viewport: { width: number; height: number }, address = orig
   complaints = []
   page.on("pageerror", (error) => complaints.push(error.stack ?? String(error)))
   await page.goto(address)
+  await page.locator("body:not([inert])").waitFor() // the load event waits for no module that awaits
 }
 
-/** Chooses files in the dialog that the visible button opens. A browser short of time at times opens none: up to three times. */
+/** Chooses files in the dialog that the visible button opens. */
 async function choose(...files: string[]): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const [dialog] = await Promise.all([
-        page.waitForEvent("filechooser", { timeout: 8000 }),
-        page.locator("[data-open]:visible").first().click(),
-      ])
-      await dialog.setFiles(files)
-      return
-    } catch (error) {
-      if (attempt === 3) throw error
-    }
-  }
+  const [dialog] = await Promise.all([
+    page.waitForEvent("filechooser"),
+    page.locator("[data-open]:visible").first().click(),
+  ])
+  await dialog.setFiles(files)
 }
 
 /** Drops files onto the page. */
