@@ -285,7 +285,7 @@ export class Inodes {
     packed: Content | undefined,
   ): Operation<Proof | undefined> {
     // Read apart from whatever it claims to be.
-    const content = this.#newContent(node, this.#openOwnSpace(node.inode), metadata, packed)
+    const content = this.#newContent(node, (one) => this.#openOwnSpace(one.inode), metadata, packed)
     try {
       return yield* verifier.prove(node.inode.nid, fingerprint, content)
     } finally {
@@ -317,7 +317,7 @@ export class Inodes {
     proof?: Proof,
   ): Content {
     const { engine } = this.#env
-    const content = this.#newContent(node, this.#openSpace(node), metadata, packed)
+    const content = this.#newContent(node, (one) => this.#openSpace(one), metadata, packed)
     content.description.flags |= flags
     node.content = content
     if (node.fingerprint) {
@@ -328,12 +328,18 @@ export class Inodes {
     return content
   }
 
-  #newContent(node: Node, space: number, metadata: Content, packed: Content | undefined): Content {
+  /** `openSpace` comes last: what is damaged must not leave a reference to an address space behind. */
+  #newContent(
+    node: Node,
+    openSpace: (node: Node) => number,
+    metadata: Content,
+    packed: Content | undefined,
+  ): Content {
     const { superblock, devices, mount } = this.#env
     const { inode } = node
     const description = describe(inode, node.header, superblock)
     description.mount = mount
-    description.space = space
+    description.space = openSpace(node)
     return new Content(description, { devices, nid: nidToBigInt(inode.nid), metadata, packed })
   }
 

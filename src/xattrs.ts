@@ -5,7 +5,7 @@ import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted } from "./errors.js"
 import { readU16 } from "./format/bytes.js"
-import { compareNames } from "./format/names.js"
+import { compareNames, decodeName } from "./format/names.js"
 import { nidToBigInt } from "./format/nid.js"
 import type { Superblock } from "./format/superblock.js"
 import {
@@ -57,7 +57,10 @@ export class Xattrs {
     this.#xxh32 = xxh32
   }
 
-  /** All attributes of an inode, hidden ones too, in the order they are stored: inline ones first. */
+  /**
+   * All attributes of an inode, hidden ones too, in the order they are stored: inline ones first. Of several that a
+   * damaged image gives one name only the first is there: it is the one that {@link get} finds.
+   */
   *list(node: Node): Operation<NamedXattr[]> {
     const body = yield* this.#body(node)
     if (!body) return []
@@ -69,7 +72,7 @@ export class Xattrs {
       const entry = toNamed(yield* this.#shared(node, id), prefixes)
       if (entry) named.push(entry)
     }
-    return named
+    return firstOfEachName(named)
   }
 
   /** The value of one attribute, by its whole name; undefined if the inode does not have it. */
@@ -170,4 +173,13 @@ export class Xattrs {
 function toNamed(entry: XattrEntry, prefixes: readonly LongPrefix[]): NamedXattr | undefined {
   const full = fullName(entry, prefixes)
   return full && { ...full, value: entry.value }
+}
+
+function firstOfEachName(named: readonly NamedXattr[]): NamedXattr[] {
+  const first = new Map<string, NamedXattr>()
+  for (const xattr of named) {
+    const name = decodeName(xattr.name)
+    if (!first.has(name)) first.set(name, xattr)
+  }
+  return [...first.values()]
 }

@@ -12,7 +12,11 @@ const subjects = new Map<string, Subject>()
 
 beforeAll(async () => {
   for (const listed of readIndex(FOLDER)) {
-    if (/^(layer1|lz4-all-fragments|lz4-dedupe-fragments|share-new-metabox)$/.test(listed.name)) {
+    if (
+      /^(layer1|lz4-all-fragments|lz4-dedupe-fragments|lz4-ztailpacking|share-new-metabox|small-48bit)$/.test(
+        listed.name,
+      )
+    ) {
       subjects.set(listed.name, await subjectOf(FOLDER, listed))
     }
   }
@@ -171,6 +175,36 @@ it("a record of encoded extents that begins before the one in front of it is dam
         "EUCLEAN: encoded extents are out of order",
       )
       expect(codeOf(() => file.readSync(new Uint8Array(10), 0))).toBe(undefined)
+    })
+  })
+})
+
+it("files whose indexes no reader can map leave no address space behind", async () => {
+  const from = subject("lz4-ztailpacking")
+  const bytes = changed(from, fieldOf(from, "superblock blkszbits"), 13n)
+  await using pool = await PagePool.create({ bytes: 4 << 20, shared: false })
+  const image = await pool.mount(bufferSource(bytes))
+  const codes = [...image.walkSync("/")]
+    .filter((entry) => entry.isFile())
+    .map((entry) => codeOf(() => image.openSync(entry).closeSync()))
+  expect(codes).toContain("EUCLEAN")
+  image.closeSync()
+  pool.drop()
+  expect(pool.stats().addressSpaces).toBe(0)
+})
+
+it("of two attributes with one name only the first is listed", async () => {
+  const from = subject("small-48bit")
+  const ids = [...from.fields.values()].flat().filter(({ kind }) => kind === "xattr shared id")
+  const second = ids.find(({ at }) => ids.some((other) => other.at === at - 4)) as Field
+  const first = BigInt(new DataView(from.bytes.buffer).getUint32(second.at - 4, true))
+  const nid = second.nid as bigint
+  await mounted(from.bytes, async (good) => {
+    const names = good.listxattrSync({ nid }, { hidden: true })
+    await mounted(changed(from, second, first), (image) => {
+      const left = image.listxattrSync({ nid }, { hidden: true })
+      expect(left.length).toBe(names.length - 1)
+      expect(new Set(left).size).toBe(left.length)
     })
   })
 })
