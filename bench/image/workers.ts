@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Several workers on one pool: decoding an image together, and reading what is cached side by side. */
+import { once } from "node:events"
 import { cpus } from "node:os"
 import { Worker } from "node:worker_threads"
 import { openFileSync, PagePool } from "../../src/index.node.js"
@@ -88,11 +89,10 @@ class Team {
   }
 }
 
-function answerOf(worker: Worker): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    worker.once("message", resolve)
-    worker.once("error", reject)
-  })
+/** The next message of a worker. Throws what the worker dies of. */
+async function answerOf(worker: Worker): Promise<unknown> {
+  const [answer] = await once(worker, "message")
+  return answer
 }
 
 async function measureDecoding(group: string, image: string, rounds: number): Promise<Row[]> {
