@@ -9,7 +9,7 @@
  *              frame table      FRAME_RECORD_SIZE a frame: state, address space, page, chains
  *              page buckets     u32 each: first link of a hash chain (pool/pages.ts)
  *              content buckets  u32 each: first frame of a chain of equal hashes, + 1 (pool/content.ts)
- *              content table    CONTENT_RECORD_SIZE a frame: hash and chain
+ *              content links    u32 a frame: the next one of its chain of equal hashes, + 1
  *              space table      SPACE_RECORD_SIZE an address space
  *              space buckets    u32 each: first space of a hash chain
  *              alias table      ALIAS_RECORD_SIZE a page that lies in another page's frame
@@ -46,7 +46,7 @@ const CONTROL_SIZE: u32 = PAGE_SIZE
  *   32   buckets | spaces | spaceBuckets | workers               addresses of the regions
  *   48   frames | end | magic | contentBuckets
  *   64   aliases | aliasCapacity | members | memberCapacity
- *   80   pinTables | contentTable | -
+ *   80   pinTables | contentLinks | -
  *
  *   128  lock | serial                                           LOCK, LOCK_SERIAL
  *   256  hand | freeFrames | ...                                 GUARDED: under the lock
@@ -76,7 +76,7 @@ export class Control {
   members: usize
   memberCapacity: u32
   pinTables: usize
-  contentTable: usize
+  contentLinks: usize
 }
 
 /**
@@ -142,7 +142,7 @@ export const CONTROL_MAGIC: u32 = 0x464f5245
  *   0    state | space       state: see pool/frames.ts; space: whose page is in it, 0 = none
  *   8    page (u64)          number of that page
  *   16   next | reader       next link of the same hash chain; the file that brought the page in
- *   24   aliases | -         first alias of the frame, 0 = none
+ *   24   aliases | hash      first alias of the frame, 0 = none; hash by which its bytes are found, 0 = they are not
  */
 @unmanaged
 export class FrameRecord {
@@ -152,28 +152,11 @@ export class FrameRecord {
   next: u32
   reader: u32
   aliases: u32
-  reserved: u32
+  hash: u32
 }
 
 export const FRAME_RECORD_BITS: u32 = 5
 export const FRAME_RECORD_SIZE: u32 = 1 << FRAME_RECORD_BITS
-
-/**
- * By which content a frame is found. One per frame, in the order of the frames; touched where pages share by content.
- *
- *   0    hash | next            of the page's bytes, 0 = in no chain; next frame of the same chain, + 1
- *   8    previous | -           frame before it in the chain, + 1; 0 = it is the first
- */
-@unmanaged
-export class ContentRecord {
-  hash: u32
-  next: u32
-  previous: u32
-  reserved: u32
-}
-
-export const CONTENT_RECORD_BITS: u32 = 4
-export const CONTENT_RECORD_SIZE: u32 = 1 << CONTENT_RECORD_BITS
 
 /**
  * A page whose bytes lie in the frame of another, equal page. Aliases count from 1.
@@ -357,8 +340,8 @@ export function layOut(frameCount: u32, spaceCapacity: u32, workerCount: u32, wr
   const frameTable = alignUp(bitmap + (frameCount >> 3) + 8, 64)
   const bucketTable = frameTable + ((frameCount as u64) << FRAME_RECORD_BITS)
   const contentTable = bucketTable + ((buckets as u64) << 2)
-  const contentRecords = contentTable + ((buckets as u64) << 2)
-  const spaces = alignUp(contentRecords + ((frameCount as u64) << CONTENT_RECORD_BITS), SPACE_RECORD_SIZE)
+  const contentLinks = contentTable + ((buckets as u64) << 2)
+  const spaces = alignUp(contentLinks + ((frameCount as u64) << 2), SPACE_RECORD_SIZE)
   const spaceTable = spaces + (((spaceCapacity as u64) + 1) << SPACE_RECORD_BITS)
   const aliases = alignUp(spaceTable + ((spaceBuckets as u64) << 2), PAGE_SIZE)
   const members = alignUp(aliases + ((aliasCapacity as u64) + 1) * ALIAS_RECORD_SIZE, PAGE_SIZE)
@@ -378,7 +361,7 @@ export function layOut(frameCount: u32, spaceCapacity: u32, workerCount: u32, wr
     c.frameTable = frameTable as usize
     c.buckets = bucketTable as usize
     c.contentBuckets = contentTable as usize
-    c.contentTable = contentRecords as usize
+    c.contentLinks = contentLinks as usize
     c.spaces = spaces as usize
     c.spaceBuckets = spaceTable as usize
     c.aliases = aliases as usize

@@ -66,12 +66,14 @@ export const REQUEST_VERIFY: u32 = 1 << 3
  *   232   cursorPage (u64) | cursorFrame        metadata page that the mapper holds, frame + 1
  *   244   recordType | recordOffset | recordBlock | recordBack
  *   260   recordForward | recordBlocks | recordPartial     one lcluster record, see map/lcluster.ts
+ *   272   hashPage (u64) | emptied           first page that is not hashed yet; frames emptied when twins were looked for
  *
  *   FORGED_OFFSET    a bit for each page of the run: it is not what was verified
  *   EXTENTS_OFFSET   EXTENT_TABLE_LENGTH Extent records
  *   RANGES_OFFSET    RANGE_TABLE_LENGTH Range records
  *   RUN_OFFSET       RUN_LIMIT u32: the frame of each page of the run
  *   HASHES_OFFSET    RUN_LIMIT u32: the hash of each page of the run, where pages share by content
+ *   TWINS_OFFSET     RUN_LIMIT u32: the frame with the same bytes, + 1, as far as was seen without the lock; 0 = none
  *   STAGING_OFFSET   STAGING_SIZE bytes: what the extents are stored as, and a margin
  *   DIRECT_OFFSET    DIRECT_PAGES pages: the run of a fill that goes past the pool
  */
@@ -131,8 +133,9 @@ export class Slot {
   recordForward: u32
   recordBlocks: u32
   recordPartial: u32
-  // Where pages share by content: the first page of the run that is not hashed yet.
+  // Where pages share by content, see fill/merge.ts.
   hashPage: u64
+  emptied: u32
 }
 
 /** Bytes of the record that describe the content. */
@@ -144,6 +147,7 @@ export const RANGES_OFFSET: u32 = EXTENTS_OFFSET + EXTENT_TABLE_LENGTH * EXTENT_
 export const RANGE_SIZE: u32 = offsetof<Range>()
 export const RUN_OFFSET: u32 = RANGES_OFFSET + RANGE_TABLE_LENGTH * RANGE_SIZE
 export const HASHES_OFFSET: u32 = RUN_OFFSET + RUN_LIMIT * 4
+export const TWINS_OFFSET: u32 = HASHES_OFFSET + RUN_LIMIT * 4
 export const STAGING_OFFSET: u32 = 256 << 10
 export const DIRECT_OFFSET: u32 = STAGING_OFFSET + STAGING_SIZE + READ_MARGIN
 /** Pages that one fill past the pool brings at the most. */

@@ -3,13 +3,12 @@
 import { PAGE_BITS, PAGE_MASK, PAGE_SIZE, pagesFor } from "../bits"
 import { WorkerRecord } from "../layout"
 import { announceFill } from "../pool/atomics"
-import { hashOfFrame, mergePage } from "../pool/content"
-import { BUSY_FRAME, FRESH, frameRecord, frameState, READY, setFrameState } from "../pool/frames"
+import { BUSY_FRAME, FRESH, frameRecord, frameState, READY, reuseFrame, setFrameState } from "../pool/frames"
 import { lock, unlock } from "../pool/lock"
 import { findPage, insertPage, removePage } from "../pool/pages"
-import { spaceRecord } from "../pool/spaces"
-import { CONTENT_MERGE, Extent, HASHES_OFFSET, REQUEST_DIRECT, REQUEST_VERIFY, Slot } from "../slot"
+import { CONTENT_MERGE, Extent, REQUEST_DIRECT, REQUEST_VERIFY, Slot } from "../slot"
 import { FETCH_FAILED, OK } from "../status"
+import { beginHashing, findTwins, hashPages, mergeInRun } from "./merge"
 import { placeExtent } from "./place"
 import { endOfComplete, extentOf, firstComplete, rangeOf, returnFrame } from "./plan"
 import { clearInRun, runEnd, runFrame } from "./run"
@@ -30,7 +29,10 @@ export function finishFill(slot: Slot): i32 {
   }
   const forged = slot.request & REQUEST_VERIFY ? verifyRun(slot) : OK
   if (forged && !answer) slot.errorOffset = slot.page << PAGE_BITS
-  if (slot.flags & CONTENT_MERGE) hashPages(slot, endOfComplete(slot))
+  if (slot.flags & CONTENT_MERGE) {
+    hashPages(slot, endOfComplete(slot))
+    findTwins(slot)
+  }
   lock(slot.worker)
   publishPages(slot)
   unlock(slot.worker)
@@ -44,7 +46,7 @@ function placeExtents(slot: Slot): i32 {
   const from = slot.page << PAGE_BITS
   const until = from + PAGE_SIZE
   const merges = bool(slot.flags & CONTENT_MERGE) && !(slot.request & REQUEST_DIRECT)
-  slot.hashPage = max(firstComplete(slot), slot.runPage)
+  if (merges) beginHashing(slot)
   let answer: i32 = OK
   for (let i: u32 = 0; i < slot.extentUsed; i++) {
     const extent = extentOf(slot, i)
@@ -97,23 +99,6 @@ function clearBehindFile(slot: Slot): void {
   clearInRun(slot, slot.size, end - slot.size)
 }
 
-/** Hashes the complete pages of the run before `to` that are not yet hashed. What a bad one hashes to does not matter. */
-function hashPages(slot: Slot, to: u64): void {
-  const domain = spaceRecord(slot.space).domain
-  const end = min<u64>(min(to, endOfComplete(slot)), slot.runPage + slot.runLength)
-  let page = slot.hashPage
-  for (; page < end; page++) {
-    const index = (page - slot.runPage) as u32
-    store<u32>(hashAddress(slot, index), hashOfFrame(runFrame(slot, index), domain))
-  }
-  slot.hashPage = page
-}
-
-/** Where the hash of page number `index` of the run is kept. */
-function hashAddress(slot: Slot, index: u32): usize {
-  return changetype<usize>(slot) + HASHES_OFFSET + ((index as usize) << 2)
-}
-
 /** Publishes the pages that this fill entered and completed, gives back all other frames. Under the lock. */
 function publishPages(slot: Slot): void {
   const worker = changetype<WorkerRecord>(slot.worker as usize)
@@ -129,10 +114,11 @@ function publishPages(slot: Slot): void {
       const isWhole = isGood(slot, index, page) && !(slot.request & REQUEST_VERIFY && isForged(slot, i))
       if (isWhole && isEntered(slot, frame, page)) {
         worker.pagesFilled += 1
-        if (!merges || !mergePage(frame, load<u32>(hashAddress(slot, i)))) {
+        if (!merges || !mergeInRun(slot, i, frame)) {
           setFrameState(frame, READY | FRESH)
           continue
         }
+        reuseFrame(frame)
       }
     }
     returnFrame(frame)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** XXH64, the 64-bit hash of the xxHash family, after its public specification. */
 
+import { PAGE_SIZE } from "../bits"
+
 // In halves: read as a number of JavaScript, as the linter does, a whole one would lose bits.
 const PRIME_1: u64 = (0x9e3779b1 << 32) | 0x85ebca87
 const PRIME_2: u64 = (0xc2b2ae3d << 32) | 0x27d4eb4f
@@ -74,31 +76,47 @@ function avalanche(hash: u64): u64 {
   return mixed ^ (mixed >> 32)
 }
 
-/** Bits by which the second half is turned before it is laid over the first. */
-const FOLD: u64 = 29
+/** Bytes of a piece of a page; there are eight. */
+const PIECE: u32 = PAGE_SIZE >> 3
 
 /**
- * The hash of `length` bytes, a multiple of 64, whose second half has been laid over the first: half the work, and
- * multiplications are what XXH64 spends its time on. For finding candidates that are compared byte by byte.
+ * The hash of a page of which all eighths have been laid over each other, each turned against the others: loads are cheap,
+ * and multiplications are what XXH64 spends its time on. For finding candidates that are compared byte by byte.
  */
-export function xxh64Folded(source: usize, length: u32, seed: u64): u64 {
-  const half = length >> 1
-  const end = source + half
+export function xxh64Folded(page: usize, seed: u64): u64 {
   let first = seed + PRIME_1 + PRIME_2
   let second = seed + PRIME_2
   let third = seed
   let fourth = seed - PRIME_1
-  for (let at = source; at < end; at += STRIPE_BYTES) {
-    const other = at + half
-    first = round(first, load<u64>(at) ^ rotl<u64>(load<u64>(other), FOLD))
-    second = round(second, load<u64>(at, 8) ^ rotl<u64>(load<u64>(other, 8), FOLD))
-    third = round(third, load<u64>(at, 16) ^ rotl<u64>(load<u64>(other, 16), FOLD))
-    fourth = round(fourth, load<u64>(at, 24) ^ rotl<u64>(load<u64>(other, 24), FOLD))
+  for (let at = page; at < page + PIECE; at += STRIPE_BYTES) {
+    const low = fold(at)
+    const high = fold(at + sizeof<v128>())
+    first = round(first, v128.extract_lane<u64>(low, 0))
+    second = round(second, v128.extract_lane<u64>(low, 1))
+    third = round(third, v128.extract_lane<u64>(high, 0))
+    fourth = round(fourth, v128.extract_lane<u64>(high, 1))
   }
   let hash = rotl<u64>(first, 1) + rotl<u64>(second, 7) + rotl<u64>(third, 12) + rotl<u64>(fourth, 18)
   hash = mergeAccumulator(hash, first)
   hash = mergeAccumulator(hash, second)
   hash = mergeAccumulator(hash, third)
   hash = mergeAccumulator(hash, fourth)
-  return avalanche(hash + length)
+  return avalanche(hash + PAGE_SIZE)
+}
+
+/** 16 bytes of each piece, laid over each other; added, as bits that are the same in all pieces would vanish otherwise. */
+function fold(at: usize): v128 {
+  let folded = v128.load(at)
+  folded = i64x2.add(turn(folded), v128.load(at, PIECE))
+  folded = i64x2.add(turn(folded), v128.load(at, 2 * PIECE))
+  folded = i64x2.add(turn(folded), v128.load(at, 3 * PIECE))
+  folded = i64x2.add(turn(folded), v128.load(at, 4 * PIECE))
+  folded = i64x2.add(turn(folded), v128.load(at, 5 * PIECE))
+  folded = i64x2.add(turn(folded), v128.load(at, 6 * PIECE))
+  return i64x2.add(turn(folded), v128.load(at, 7 * PIECE))
+}
+
+/** Turns 16 bytes by three: after as many turns as there are pieces no byte is where it was. */
+function turn(bytes: v128): v128 {
+  return i8x16.shuffle(bytes, bytes, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2)
 }

@@ -2,41 +2,83 @@
 /**
  * Sharing by content: a page that comes into the pool and equals one that is there, of any file of the same
  * domain, becomes an alias of that one's frame. Frames with a hash are in chains of equal hashes; a hash only
- * finds candidates, the bytes decide. Everything but hashing is only valid under the lock.
+ * finds candidates, the bytes decide. What says that it needs no lock may be wrong by the time it is used, as long
+ * as framesEmptied() tells; everything else is only valid under the lock.
  */
 import { PAGE_SIZE } from "../bits"
 import { xxh64Folded } from "../hash/xxh64"
-import { CONTENT_RECORD_BITS, ContentRecord, control, frameAddress, guarded } from "../layout"
+import { control, FrameRecord, frameAddress, guarded } from "../layout"
 import { aliasRecord, hangOn, returnAliasRecord, takeAliasRecord, takeOff } from "./aliases"
+import { loadShared } from "./atomics"
 import { frameRecord, frameState, READY } from "./frames"
 import { insertAlias, relinkFrame, removeAlias, removePage, renameFrame, unlinkFrame } from "./pages"
 import { countPage, spaceRecord, uncountPage } from "./spaces"
 
-/** Candidates with one hash that are compared, and frames of one chain that are looked at, before a page counts as new. */
+const HASH_OFFSET: usize = offsetof<FrameRecord>("hash")
+
+/**
+ * Frames of one hash that are compared, and frames of one chain that are looked at, before a page is left alone. Hashes
+ * can be forged: whoever makes many pages with one must not make the lock be held for long.
+ */
 const CANDIDATES: u32 = 4
 const CHAIN_LIMIT: u32 = 64
 
-/** The content record of a frame. */
-function contentRecord(frame: u32): ContentRecord {
-  return changetype<ContentRecord>(control().contentTable + ((frame as usize) << CONTENT_RECORD_BITS))
-}
+/** What findTwin() answers when there is none: the page may be found by others, or is one too many of its chain. */
+const NO_TWIN: i32 = -1
+const CHAIN_FULL: i32 = -2
 
 /** The hash by which the bytes of a frame are found; never 0. The domain goes into it. Needs no lock. */
 export function hashOfFrame(frame: u32, domain: u32): u32 {
-  const hash = xxh64Folded(frameAddress(frame), PAGE_SIZE, domain)
+  const hash = xxh64Folded(frameAddress(frame), domain)
   const folded = (hash as u32) ^ ((hash >> 32) as u32)
   return folded ? folded : 1
 }
 
+/** The first frame of the chain of a hash, + 1; 0 = it is empty. Needs no lock. */
+export function firstOfChain(hash: u32): u32 {
+  return loadShared(bucketOf(hash))
+}
+
+/** From the frame `first` of a chain on the next one, + 1, that holds a page of that hash; 0 = none. Needs no lock. */
+export function candidateFrom(first: u32, hash: u32): u32 {
+  let next = first
+  for (let looks = CHAIN_LIMIT; next && looks; looks--) {
+    if (holdsHash(next - 1, hash)) return next
+    next = loadShared(linkOf(next - 1))
+  }
+  return 0
+}
+
+/** Whether a frame holds a complete page of that hash. Needs no lock. */
+function holdsHash(frame: u32, hash: u32): bool {
+  if (loadShared(changetype<usize>(frameRecord(frame)) + HASH_OFFSET) != hash) return false
+  return bool(frameState(frame) & READY)
+}
+
+/** Whether two frames hold the same bytes. Needs no lock. */
+export function isEqual(frame: u32, other: u32): bool {
+  const a = frameAddress(frame)
+  const b = frameAddress(other)
+  for (let at: usize = 0; at < PAGE_SIZE; at += 64) {
+    const first = v128.xor(v128.load(a + at), v128.load(b + at))
+    const second = v128.xor(v128.load(a + at, 16), v128.load(b + at, 16))
+    const third = v128.xor(v128.load(a + at, 32), v128.load(b + at, 32))
+    const fourth = v128.xor(v128.load(a + at, 48), v128.load(b + at, 48))
+    if (v128.any_true(v128.or(v128.or(first, second), v128.or(third, fourth)))) return false
+  }
+  return true
+}
+
 /**
- * Makes the page of a busy frame, whose bytes have that hash, an alias of an equal one that is there. Answers
- * whether there was one: then the frame is out of the index and can be given back. Else it is in the hash's chain.
+ * Makes the page of a busy frame, whose bytes have that hash, an alias of an equal one that is there; `known`: the frame
+ * of one, + 1, if it has been compared. Answers whether there was one: then the frame is out of the index and can be
+ * given back. Else it is in the hash's chain, unless that is full.
  */
-export function mergePage(frame: u32, hash: u32): bool {
-  const twin = findTwin(frame, hash)
+export function mergePage(frame: u32, hash: u32, known: u32): bool {
+  const twin: i32 = known && isCandidate(known - 1, hash, domainOf(frame)) ? known - 1 : findTwin(frame, hash)
   const alias = twin < 0 ? 0 : takeAlias(twin as u32)
   if (!alias) {
-    enterChain(frame, hash)
+    if (twin != CHAIN_FULL) enterChain(frame, hash)
     return false
   }
   const record = frameRecord(frame)
@@ -49,33 +91,29 @@ export function mergePage(frame: u32, hash: u32): bool {
   return true
 }
 
-/** A frame with the same bytes, complete and of the same domain; or -1. */
+/** A frame with the same bytes, complete and of the same domain; or NO_TWIN, or CHAIN_FULL. */
 function findTwin(frame: u32, hash: u32): i32 {
-  const domain = spaceRecord(frameRecord(frame).space).domain
+  const domain = domainOf(frame)
   let compared: u32 = 0
   let looks: u32 = 0
-  for (let next = load<u32>(bucketOf(hash)); next; next = contentRecord(next - 1).next) {
-    // Hashes can be forged: whoever makes many pages with one must not make the lock be held for long.
-    if (++looks > CHAIN_LIMIT) break
+  for (let next = firstOfChain(hash); next; next = load<u32>(linkOf(next - 1))) {
+    if (++looks == CHAIN_LIMIT) return CHAIN_FULL
     const other = next - 1
-    if (contentRecord(other).hash != hash) continue
-    if (spaceRecord(frameRecord(other).space).domain != domain) continue
-    if (isEqual(frameAddress(frame), frameAddress(other))) return other as i32
-    if (++compared == CANDIDATES) break
+    if (!isCandidate(other, hash, domain)) continue
+    if (isEqual(frame, other)) return other as i32
+    if (++compared == CANDIDATES) return CHAIN_FULL
   }
-  return -1
+  return NO_TWIN
 }
 
-/** Whether two pages hold the same bytes. */
-function isEqual(a: usize, b: usize): bool {
-  for (let at: usize = 0; at < PAGE_SIZE; at += 64) {
-    const first = v128.xor(v128.load(a + at), v128.load(b + at))
-    const second = v128.xor(v128.load(a + at, 16), v128.load(b + at, 16))
-    const third = v128.xor(v128.load(a + at, 32), v128.load(b + at, 32))
-    const fourth = v128.xor(v128.load(a + at, 48), v128.load(b + at, 48))
-    if (v128.any_true(v128.or(v128.or(first, second), v128.or(third, fourth)))) return false
-  }
-  return true
+/** Whether a frame holds a complete page of that hash and domain. */
+function isCandidate(frame: u32, hash: u32, domain: u32): bool {
+  return holdsHash(frame, hash) && domainOf(frame) == domain
+}
+
+/** The domain of the page in a frame. */
+function domainOf(frame: u32): u32 {
+  return spaceRecord(frameRecord(frame).space).domain
 }
 
 /** A record for a further alias. When all are in use the next one round gives its place up, but not one of `twin`. */
@@ -125,27 +163,30 @@ function bucketOf(hash: u32): usize {
   return c.contentBuckets + (((hash & c.bucketMask) as usize) << 2)
 }
 
+/** Address of the link from a frame to the next one of its chain. */
+function linkOf(frame: u32): usize {
+  return control().contentLinks + ((frame as usize) << 2)
+}
+
 /** Puts a frame into the chain of its hash. */
 function enterChain(frame: u32, hash: u32): void {
-  const record = contentRecord(frame)
   const bucket = bucketOf(hash)
-  const first = load<u32>(bucket)
-  record.hash = hash
-  record.previous = 0
-  record.next = first
-  if (first) contentRecord(first - 1).previous = frame + 1
+  frameRecord(frame).hash = hash
+  store<u32>(linkOf(frame), load<u32>(bucket))
   store<u32>(bucket, frame + 1)
   guarded().usesContent = 1
 }
 
 /** Takes a frame out of the chain of its hash, if it is in one. */
 export function leaveChain(frame: u32): void {
-  if (!guarded().usesContent) return
-  const record = contentRecord(frame)
+  const record = frameRecord(frame)
   if (!record.hash) return
-  if (record.previous) contentRecord(record.previous - 1).next = record.next
-  else store<u32>(bucketOf(record.hash), record.next)
-  if (record.next) contentRecord(record.next - 1).previous = record.previous
+  let link = bucketOf(record.hash)
+  while (load<u32>(link) != frame + 1) {
+    if (CHECKED) assert(load<u32>(link) != 0)
+    link = linkOf(load<u32>(link) - 1)
+  }
+  store<u32>(link, load<u32>(linkOf(frame)))
   record.hash = 0
 }
 
@@ -155,9 +196,9 @@ export function rebuildContentChains(): void {
   const c = control()
   memory.fill(c.contentBuckets, 0, ((c.bucketMask as usize) + 1) << 2)
   for (let frame: u32 = 0; frame < c.frameCount; frame++) {
-    const hash = contentRecord(frame).hash
+    const hash = frameRecord(frame).hash
     if (!hash) continue
-    contentRecord(frame).hash = 0
+    frameRecord(frame).hash = 0
     if (frameState(frame) & READY) enterChain(frame, hash)
   }
 }

@@ -20,11 +20,12 @@
  *   0         the frame is free (and its bit in the bitmap is set)
  */
 import { PAGE_BITS } from "../bits"
-import { control, FRAME_RECORD_BITS, FrameRecord, guarded, pinTable, WorkerRecord } from "../layout"
+import { control, FRAME_RECORD_BITS, FrameRecord, Guarded, guarded, pinTable, WorkerRecord } from "../layout"
 import { addShared, exchangeShared, loadShared, loadShared64, storeShared } from "./atomics"
 
 const SPACE_OFFSET: usize = offsetof<FrameRecord>("space")
 const PAGE_OFFSET: usize = offsetof<FrameRecord>("page")
+const RECLAIMED_OFFSET: usize = offsetof<Guarded>("reclaimed")
 
 const PIN_BITS: u32 = 20
 export const PIN_MASK: u32 = (1 << PIN_BITS) - 1
@@ -134,6 +135,7 @@ export function takeFrame(frame: u32, place: u32): void {
   const record = frameRecord(frame)
   record.space = 0
   record.aliases = 0
+  record.hash = 0
   setFrameState(frame, BUSY_FRAME | place)
 }
 
@@ -147,6 +149,19 @@ export function freeFrame(frame: u32): void {
   g.freeFrames += 1
   frameRecord(frame).space = 0
   setFrameState(frame, 0)
+}
+
+/**
+ * How many frames have been emptied, modulo 2^32. As long as it stays the same, what a complete page's frame holds does,
+ * too. Whoever reads it without the lock, and then pages, compares it under the lock.
+ */
+export function framesEmptied(): u32 {
+  return loadShared(changetype<usize>(guarded()) + RECLAIMED_OFFSET)
+}
+
+/** Lets the search for free frames begin with one that was given back unused: it is in the processor's cache. */
+export function reuseFrame(frame: u32): void {
+  guarded().bitmapHint = frame
 }
 
 /** Whether a worker of that place is filling a frame of that state. */

@@ -112,11 +112,12 @@ export function emptyFrame(frame: u32): bool {
     if (state & PIN_MASK) return false
     if (exchangeFrameState(frame, state, 0)) break
   }
+  // Before anybody can bring other bytes in: framesEmptied() tells those who looked at them.
+  guarded().reclaimed += 1
   leaveChain(frame)
   dropAliases(frame)
   removePage(frame)
   freeFrame(frame)
-  guarded().reclaimed += 1
   return true
 }
 

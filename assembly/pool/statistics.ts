@@ -3,7 +3,6 @@
 import { PAGE_SIZE } from "../bits"
 import {
   ALIAS_RECORD_SIZE,
-  CONTENT_RECORD_SIZE,
   control,
   FRAME_RECORD_SIZE,
   guarded,
@@ -98,7 +97,7 @@ function bookkeepingBytes(): u64 {
   const c = control()
   const g = guarded()
   const content = g.usesContent
-    ? ((c.bucketMask + 1) << 2) + g.onlineFrames * CONTENT_RECORD_SIZE + g.aliasTop * ALIAS_RECORD_SIZE
+    ? ((c.bucketMask + 1) << 2) + (g.onlineFrames << 2) + g.aliasTop * ALIAS_RECORD_SIZE
     : 0
   return (
     <u64>g.onlineFrames * FRAME_RECORD_SIZE +

@@ -72,7 +72,7 @@ describe.each(BUILDS)("the layout of the %s build", (build) => {
     ] as [number, number, number, number, number, number, number, number]
     // Each region: where it starts and the least it must hold.
     const workerSize = (frameStart - workerStart) / workers
-    const [contentBuckets, aliases, aliasCapacity, members, memberCapacity, pinTables, contentTable] = [
+    const [contentBuckets, aliases, aliasCapacity, members, memberCapacity, pinTables, contentLinks] = [
       ...words.subarray(15, 22),
     ] as [number, number, number, number, number, number, number]
     const regions = [
@@ -81,7 +81,7 @@ describe.each(BUILDS)("the layout of the %s build", (build) => {
       [frameTable, frames * 32],
       [buckets, ((bucketMask as number) + 1) * 4],
       [contentBuckets, ((bucketMask as number) + 1) * 4],
-      [contentTable, frames * 8],
+      [contentLinks, frames * 4],
       [table, (spaces + 1) * 128],
       [spaceBuckets, ((spaceBucketMask as number) + 1) * 4],
       [aliases, (aliasCapacity + 1) * 32],

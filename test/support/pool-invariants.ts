@@ -125,21 +125,16 @@ class Check {
   contentChains(): void {
     const chained = new Set<number>()
     for (const [bucket, first] of this.records.buckets("contentBuckets").entries()) {
-      let previous = 0
-      for (const link of this.#list(first, (n) => this.records.content(n - 1)("next"))) {
-        const record = this.records.content(link - 1)
-        if (record("previous") !== previous)
-          this.#say(`frame ${link - 1} has a wrong one before it in its chain`)
-        if ((record("hash") & this.records.control("bucketMask")) !== bucket) {
+      for (const link of this.#list(first, (n) => this.records.contentLink(n - 1)("next"))) {
+        if ((this.records.frame(link - 1)("hash") & this.records.control("bucketMask")) !== bucket) {
           this.#say(`frame ${link - 1} is in the chain of another hash`)
         }
         if (chained.has(link - 1)) this.#say(`frame ${link - 1} is in two chains of hashes`)
         chained.add(link - 1)
-        previous = link
       }
     }
     for (let frame = 0; frame < this.#frameCount; frame++) {
-      const hasHash = this.records.content(frame)("hash") !== 0
+      const hasHash = this.records.frame(frame)("hash") !== 0
       if (hasHash !== chained.has(frame)) this.#say(`frame ${frame} has a hash or is in its chain, not both`)
       if (hasHash && !(this.records.frame(frame)("state") & READY)) {
         this.#say(`frame ${frame} is found by content and holds no page`)

@@ -19,7 +19,8 @@ const records = {
   control: recordOf(text, "Control"),
   guarded: recordOf(text, "Guarded"),
   frame: recordOf(text, "FrameRecord"),
-  content: recordOf(text, "ContentRecord"),
+  /** The next frame of a chain of equal hashes. */
+  contentLink: { size: 4, offsets: new Map([["next", 0]]) },
   alias: recordOf(text, "AliasRecord"),
   member: recordOf(text, "MemberRecord"),
   space: recordOf(text, "SpaceRecord"),
@@ -27,7 +28,7 @@ const records = {
 /** Which field of the control block says where the records of a kind lie. */
 const tables = {
   frame: "frameTable",
-  content: "contentTable",
+  contentLink: "contentLinks",
   alias: "aliases",
   member: "members",
   space: "spaces",
@@ -72,8 +73,8 @@ export class PoolRecords {
     return this.#numbered("frame", frame)
   }
 
-  content(frame: number): Fields {
-    return this.#numbered("content", frame)
+  contentLink(frame: number): Fields {
+    return this.#numbered("contentLink", frame)
   }
 
   alias(number: number): Fields {
