@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** XXH64, the 64-bit hash of the xxHash family, after its public specification. */
 
-import { PAGE_SIZE } from "../bits"
-
 // In halves: read as a number of JavaScript, as the linter does, a whole one would lose bits.
 const PRIME_1: u64 = (0x9e3779b1 << 32) | 0x85ebca87
 const PRIME_2: u64 = (0xc2b2ae3d << 32) | 0x27d4eb4f
@@ -76,8 +74,9 @@ function avalanche(hash: u64): u64 {
   return mixed ^ (mixed >> 32)
 }
 
-/** Bytes of a piece of a page; there are eight. */
-const PIECE: u32 = PAGE_SIZE >> 3
+/** Bytes of a page, and of a piece of it; there are eight. */
+const PAGE: u32 = 4096
+const PIECE: u32 = PAGE >> 3
 
 /**
  * The hash of a page of which all eighths have been laid over each other, each turned against the others: loads are cheap,
@@ -101,7 +100,7 @@ export function xxh64Folded(page: usize, seed: u64): u64 {
   hash = mergeAccumulator(hash, second)
   hash = mergeAccumulator(hash, third)
   hash = mergeAccumulator(hash, fourth)
-  return avalanche(hash + PAGE_SIZE)
+  return avalanche(hash + PAGE)
 }
 
 /** 16 bytes of each piece, laid over each other; added, as bits that are the same in all pieces would vanish otherwise. */
