@@ -19,6 +19,6 @@ await build({
     // By then all of it has been read.
     cleanDir: true,
     chunkFileNames: "[name].js",
-    comments: { legal: true },
+    comments: { legal: true, annotation: false, jsdoc: false },
   },
 })

@@ -4,12 +4,13 @@ import type { Content } from "./content.js"
 import type { Operation } from "./drive.js"
 import { ErofsError, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
+import type { Inode } from "./format/inode.js"
 import { nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
 import { Mapping } from "./mapping.js"
 import { type Abortable, checkOptions, toPosition } from "./options.js"
 import { PAGE_SIZE } from "./page.js"
-import { copyBytes, copyBytesSync, copyDirect, copyResident } from "./read.js"
+import { copyBytes, copyBytesSync, copyDirect, copyResident, visitDirectSync } from "./read.js"
 import { ReadAhead } from "./read-ahead.js"
 import { BigIntStats, Stats } from "./stats.js"
 import { MappedView } from "./view.js"
@@ -205,6 +206,21 @@ export class OpenFile {
     const { superblock, mount } = this.#filesystem.image
     const exact = new BigIntStats(this.#node.inode, superblock, mount)
     return options.bigint ? exact : new Stats(exact)
+  }
+
+  /** @internal What the inode says. */
+  get inode(): Inode {
+    return this.#node.inode
+  }
+
+  /**
+   * @internal Shows all bytes past the pool, piece by piece, each only during the call, in which nothing else may be read:
+   * for who passes them on, without a copy.
+   */
+  visitSync(use: (piece: Uint8Array) => void): void {
+    this.#checked("read", 0)
+    const { engine } = this.#filesystem
+    this.#filesystem.atOnce("read", this.path, () => visitDirectSync(engine, this.#content, use))
   }
 
   /** Lets the file go. Views of it stay usable. Closing twice does nothing. */

@@ -133,6 +133,22 @@ export function* copyDirect(
 }
 
 /**
+ * Shows all bytes of a content to `use`, from their source and not from the pool, piece by piece; each is only valid during
+ * the call, in which nothing else may be read.
+ */
+export function visitDirectSync(engine: Engine, content: Content, use: (piece: Uint8Array) => void): void {
+  const { size } = content
+  for (let position = 0; position < size; ) {
+    const page = position / PAGE_SIZE
+    fillSync(engine, content, page, Math.ceil((size - position) / PAGE_SIZE), (pages) => {
+      const left = size - position
+      use(pages.length > left ? pages.subarray(0, left) : pages)
+      position += pages.length
+    })
+  }
+}
+
+/**
  * Bytes of a content as ordinary memory, for structures that are parsed: directory blocks, link targets. `readAhead`, if
  * given, has noted the read.
  */

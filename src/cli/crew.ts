@@ -62,20 +62,30 @@ export interface Round<Jobs> {
   jobs: Jobs
   /** First job of each batch, and the number of jobs. */
   starts: Uint32Array
+  /** The batch that is taken next, in shared memory. */
+  next: Int32Array<SharedArrayBuffer>
   counters: RoundCounters
 }
 
-/** What threads tell each other during a round, in shared memory. */
+/** What threads tell each other during a round, or several that belong together, in shared memory. */
 export type RoundCounters = Int32Array<SharedArrayBuffer>
 
-const NEXT_BATCH = 0
-const IS_STOPPED = 1
-const ENTRIES = 2
-const KIBIBYTES = 3
-const COUNTERS = 4
+const IS_STOPPED = 0
+const ENTRIES = 1
+const KIBIBYTES = 2
+const COUNTERS = 3
 
-/** A round of jobs, by the bytes that each is about: large ones alone and first, small neighbours together. */
-export function roundOf<Jobs>(jobs: Jobs, sizes: readonly number[]): Round<Jobs> {
+/** Counters for rounds that begin. */
+export function newCounters(): RoundCounters {
+  return new Int32Array(new SharedArrayBuffer(4 * COUNTERS))
+}
+
+/** A round of jobs, by the bytes that each is about: large ones alone, small neighbours together. */
+export function roundOf<Jobs>(
+  jobs: Jobs,
+  sizes: readonly number[],
+  counters: RoundCounters = newCounters(),
+): Round<Jobs> {
   const starts: number[] = []
   let bytes = Number.POSITIVE_INFINITY
   for (const [i, size] of sizes.entries()) {
@@ -85,8 +95,8 @@ export function roundOf<Jobs>(jobs: Jobs, sizes: readonly number[]): Round<Jobs>
     }
     bytes += size
   }
-  const counters = new Int32Array(new SharedArrayBuffer(4 * COUNTERS))
-  return { jobs, starts: Uint32Array.of(...starts, sizes.length), counters }
+  const next = new Int32Array(new SharedArrayBuffer(4))
+  return { jobs, starts: Uint32Array.of(...starts, sizes.length), next, counters }
 }
 
 const BATCH_BYTES = 1 << 20
@@ -96,16 +106,16 @@ const BATCH_JOBS = 32
  * The jobs of a round that this thread takes: one after the other, until none is left or somebody stops the round. A batch
  * that was taken is gone through all the same: of the jobs before the one that stopped the round, none is left out.
  */
-export function* takeJobs({ starts, counters }: Round<unknown>): Generator<number, void, void> {
+export function* takeJobs({ starts, next, counters }: Round<unknown>): Generator<number, void, void> {
   while (!isStopped(counters)) {
-    const batch = Atomics.add(counters, NEXT_BATCH, 1)
+    const batch = Atomics.add(next, 0, 1)
     if (batch >= starts.length - 1) return
     const end = starts[batch + 1] as number
     for (let job = starts[batch] as number; job < end; job++) yield job
   }
 }
 
-/** Lets nobody take another batch of the round. */
+/** Lets nobody take another batch of rounds with these counters. */
 export function stopRound(counters: RoundCounters): void {
   Atomics.store(counters, IS_STOPPED, 1)
 }
@@ -143,22 +153,35 @@ export class Crew<Settings, Jobs, Result> {
   }
 
   /**
-   * Has all threads work on a round while this one does, too: `work` is its part. Answers what all of them found.
-   * `onWait` is called from time to time while others still work. Throws if a thread ends too early.
+   * Has the other threads work on a round, after those that were begun before, while this one does what it likes.
+   * Answers what they find: the answer must be asked for, with {@link settle}.
    */
+  begin(round: Round<Jobs>): Promise<Result[]> {
+    const results = Promise.all(this.#members.map((member) => member.work(round)))
+    // If this thread fails first, theirs is of no interest any more.
+    results.catch(() => {})
+    return results
+  }
+
+  /** Has all threads work on a round while this one does, too: `work` is its part. Otherwise like {@link settle}. */
   async share(
     round: Round<Jobs>,
     work: () => Result | Promise<Result>,
     onWait: () => void,
   ): Promise<Result[]> {
-    const others = this.#members.map((member) => member.work(round))
-    const settled = Promise.all(others)
-    // If this thread's part throws first, theirs is of no interest any more.
-    settled.catch(() => {})
+    const others = this.begin(round)
     const own = await work()
+    return [own, ...(await this.settle(others, onWait))]
+  }
+
+  /**
+   * What threads found in a round, once they are done. `onWait` is called from time to time until then. Throws if a thread
+   * ends too early.
+   */
+  async settle(results: Promise<Result[]>, onWait: () => void): Promise<Result[]> {
     const timer = setInterval(onWait, WAIT_INTERVAL)
     try {
-      return [own, ...(await settled)]
+      return await results
     } finally {
       clearInterval(timer)
     }
@@ -176,20 +199,21 @@ const WAIT_INTERVAL = 100
 class Member<Result> {
   readonly #worker: Worker
   #failure: Error | undefined
-  #waiting: { resolve: (result: Result) => void; reject: (error: Error) => void } | undefined
+  /** Who waits for what it answers next, in the order of the rounds. */
+  readonly #waiting: { resolve: (result: Result) => void; reject: (error: Error) => void }[] = []
 
   constructor(worker: Worker) {
     this.#worker = worker
-    worker.on("message", (result: Result) => this.#waiting?.resolve(result))
+    worker.on("message", (result: Result) => this.#waiting.shift()?.resolve(result))
     worker.on("error", (error) => this.#fail(error))
     worker.on("exit", (code) => this.#fail(new Error(`a thread ended with ${code}`)))
   }
 
   work(round: unknown): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject }
-      if (this.#failure) reject(this.#failure)
-      else this.#worker.postMessage(round)
+      if (this.#failure) return reject(this.#failure)
+      this.#waiting.push({ resolve, reject })
+      this.#worker.postMessage(round)
     })
   }
 
@@ -199,6 +223,6 @@ class Member<Result> {
 
   #fail(error: Error): void {
     this.#failure ??= error
-    this.#waiting?.reject(this.#failure)
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#failure)
   }
 }

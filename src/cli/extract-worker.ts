@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** A thread of `extract`. */
+import type { Round } from "./crew.js"
 import { serve } from "./crew-worker.js"
-import { FileMaker, type FileSettings } from "./file-maker.js"
+import { type PackedJobs, unpackJobs } from "./file-jobs.js"
+import { FileMaker, type FileResult, type FileSettings } from "./file-maker.js"
 
 await serve((image, settings: FileSettings) => {
   const maker = new FileMaker(image, settings)
-  return (round: Parameters<FileMaker["work"]>[0]) => maker.work(round)
+  return (round: Round<PackedJobs>): FileResult => maker.work({ ...round, jobs: unpackJobs(round.jobs) })
 })

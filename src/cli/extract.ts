@@ -5,7 +5,7 @@ import { type Call, type Command, PROGRESS_OPTION } from "./arguments.js"
 import { Crew, JOBS_OPTION, jobsOf } from "./crew.js"
 import { DONE, FAILED, UsageError } from "./exit.js"
 import { Extraction, type FileCrew } from "./extraction.js"
-import { imageFileOf, withImage } from "./mounted.js"
+import { imageFileOf, isLocal, withImage } from "./mounted.js"
 import { Progress } from "./progress.js"
 
 /** `extract`: a tree of the image as a tree of the system. */
@@ -44,6 +44,7 @@ export const extract: Command = {
         overwrites: args.has("overwrite"),
         keepsOwners: args.has("owner") || (isRoot && !args.has("no-owner")),
         keepsXattrs: !args.has("no-xattrs"),
+        isLocal: isLocal(imageFileOf(args)),
       })
       await using crew: FileCrew = new Crew(
         new URL("./extract-worker.js", import.meta.url),

@@ -2,21 +2,15 @@
 /** One extraction: the entries of a walk become entries of a directory of the system. */
 import { linkSync, mkdirSync, symlinkSync } from "node:fs"
 import { ErofsError } from "../errors.js"
+import type { Inode } from "../format/inode.js"
 import type { Image } from "../image.js"
-import type { BigIntStats } from "../stats.js"
 import type { WalkEntry } from "../walk.js"
-import { type Crew, countsOf, isStopped, roundOf } from "./crew.js"
-import { type InodeType, permissionsOf, typeOf } from "./facts.js"
-import {
-  type FileJob,
-  FileMaker,
-  type FileResult,
-  type FileSettings,
-  isHopeless,
-  madeModeOf,
-} from "./file-maker.js"
+import { type Crew, countsOf, isStopped, newCounters, type Round, roundOf, stopRound } from "./crew.js"
+import { type InodeType, typeOf } from "./facts.js"
+import { type FileJob, type PackedJobs, packJobs } from "./file-jobs.js"
+import { FileMaker, type FileResult, type FileSettings, isHopeless, madeModeOf } from "./file-maker.js"
 import { Losses } from "./losses.js"
-import { Metadata } from "./metadata.js"
+import { Metadata, permissionsOf } from "./metadata.js"
 import { makeNode } from "./mknod.js"
 import type { Progress } from "./progress.js"
 import type { Reporter } from "./report.js"
@@ -29,13 +23,23 @@ export interface ExtractionOptions {
   overwrites: boolean
   keepsOwners: boolean
   keepsXattrs: boolean
+  /** Whether the image is read from files. */
+  isLocal: boolean
 }
 
 /** Threads that make files. */
-export type FileCrew = Crew<FileSettings, FileJob[], FileResult>
+export type FileCrew = Crew<FileSettings, PackedJobs, FileResult>
 
-/** Files that are made together: what is known of them is kept until they are there. */
-const ROUND_FILES = 16384
+/** A round, and what the other threads find in it. */
+interface BegunRound {
+  round: Round<FileJob[]>
+  others: Promise<FileResult[]>
+}
+
+/** Files of a round: other threads begin with the first ones while this one still looks for more. */
+const ROUND_FILES = 256
+/** Files in rounds that have begun: what is known of them is kept until all are there. */
+const MAX_FILES = 16384
 /** Whoever may write to a directory could put links into it: such modes are only set once it is complete. */
 const OTHERS_WRITE = 0o022
 const OWNER_ALL = 0o700
@@ -54,16 +58,19 @@ export class Extraction {
   /** Directories that are there, by their paths in the image. */
   readonly #directories = new Map<string, TargetDirectory>()
   /** Directories whose mode, owner and time are still to be set, parents first. */
-  readonly #unfinished: { path: string; stats: BigIntStats; isPlain: boolean; mode: number }[] = []
+  readonly #unfinished: { path: string; inode: Inode; isPlain: boolean; mode: number }[] = []
   /** Files whose mode is still to be set, as their attributes could not be set with it. */
   readonly #locked: { path: string; mode: number }[] = []
-  /** Where inodes that may have further names are, or will be at the end of the round. */
+  /** Where inodes that may have further names are, or will be at the end of the rounds. */
   readonly #first = new Map<bigint, string>()
   readonly #settings: FileSettings
   readonly #files: FileMaker
-  /** Files that are to be made at the end of the round, their sizes, and further names of them. */
+  /** Files of the next round, their sizes, and the rounds before it. */
   #jobs: FileJob[] = []
   #sizes: number[] = []
+  #rounds: BegunRound[] = []
+  #counters = newCounters()
+  /** Further names of files, which wait for the end of the rounds. */
   #links: { entry: WalkEntry; path: string; parent: TargetDirectory }[] = []
   /** Entries whose directory is not there. */
   #skipped = 0
@@ -73,7 +80,7 @@ export class Extraction {
     target: string,
     report: Reporter,
     progress: Progress,
-    { overwrites, keepsOwners, keepsXattrs }: ExtractionOptions,
+    { overwrites, keepsOwners, keepsXattrs, isLocal }: ExtractionOptions,
   ) {
     this.#image = image
     this.#report = report
@@ -83,7 +90,7 @@ export class Extraction {
     this.#metadata = new Metadata(this.#losses, keepsOwners)
     this.#xattrs = new XattrWriter(this.#losses)
     this.#tree = new TargetTree(target, overwrites)
-    this.#settings = { root: this.#tree.path, overwrites, keepsOwners }
+    this.#settings = { root: this.#tree.path, overwrites, keepsOwners, isLocal }
     this.#files = new FileMaker(image, this.#settings)
   }
 
@@ -126,13 +133,19 @@ export class Extraction {
     this.#losses.summarize()
   }
 
-  /** Extracts entries in rounds: all but regular files at once, those at the end of a round, by all threads. */
+  /** Extracts entries: all but regular files at once, those in rounds, by all threads. */
   async #extractAll(walk: Iterable<WalkEntry>, start: string, crew: FileCrew | undefined): Promise<void> {
+    // Alone there is nothing to be gained by knowing more of them.
+    const maxRounds = crew ? MAX_FILES / ROUND_FILES : 1
     for (const entry of walk) {
-      if (!this.#extract(entry, start)) return
-      if (this.#jobs.length >= ROUND_FILES && !(await this.#endRound(crew))) return
+      if (!this.#extract(entry, start)) {
+        stopRound(this.#counters)
+        break
+      }
+      if (this.#jobs.length >= ROUND_FILES) this.#beginRound(crew)
+      if (this.#rounds.length >= maxRounds && !(await this.#endRounds(crew))) return
     }
-    await this.#endRound(crew)
+    await this.#endRounds(crew)
   }
 
   /** Extracts one entry. Answers false if it makes no sense to go on. */
@@ -196,8 +209,19 @@ export class Extraction {
     this.#sizes.push(entry.node.inode.size)
   }
 
-  /** Makes the files of the round, then what waited for them. Answers false if it makes no sense to go on. */
-  async #endRound(crew: FileCrew | undefined): Promise<boolean> {
+  /** Has other threads begin with the files that were queued. */
+  #beginRound(crew: FileCrew | undefined): void {
+    const round = roundOf(this.#jobs, this.#sizes, this.#counters)
+    this.#jobs = []
+    this.#sizes = []
+    const isShared = crew !== undefined && round.jobs.length > 1
+    const others = isShared ? crew.begin({ ...round, jobs: packJobs(round.jobs) }) : Promise.resolve([])
+    this.#rounds.push({ round, others })
+    this.#progress.round(countsOf(this.#counters))
+  }
+
+  /** Makes all files that were queued, then what waited for them. Answers false if it makes no sense to go on. */
+  async #endRounds(crew: FileCrew | undefined): Promise<boolean> {
     const mayGoOn = await this.#makeFiles(crew)
     const links = this.#links
     this.#links = []
@@ -211,20 +235,28 @@ export class Extraction {
       }
     }
     // Names whose first one could not be made.
-    return this.#jobs.length === 0 || !mayGoOn ? mayGoOn : await this.#endRound(crew)
+    return this.#jobs.length === 0 || !mayGoOn ? mayGoOn : await this.#endRounds(crew)
   }
 
   async #makeFiles(crew: FileCrew | undefined): Promise<boolean> {
-    const [jobs, round] = [this.#jobs, roundOf(this.#jobs, this.#sizes)]
-    this.#jobs = []
-    this.#sizes = []
-    if (jobs.length === 0) return true
-    const show = (): void => this.#progress.round(countsOf(round.counters))
-    const work = (): FileResult => this.#files.work(round, show)
-    const isShared = crew !== undefined && jobs.length > 1
-    const results = isShared ? await crew.share(round, work, show) : [work()]
-    const { entries } = countsOf(round.counters)
-    this.#progress.endRound({ entries, bytes: results.reduce((sum, { bytes }) => sum + bytes, 0) })
+    if (this.#jobs.length > 0) this.#beginRound(crew)
+    const [rounds, counters] = [this.#rounds, this.#counters]
+    this.#rounds = []
+    this.#counters = newCounters()
+    const show = (): void => this.#progress.round(countsOf(counters))
+    const own = rounds.map(({ round }) => this.#files.work(round, show))
+    let bytes = 0
+    for (const [i, { round, others }] of rounds.entries()) {
+      const results = [own[i] as FileResult, ...((await crew?.settle(others, show)) ?? [])]
+      bytes += results.reduce((sum, result) => sum + result.bytes, 0)
+      this.#endRound(round, results)
+    }
+    this.#progress.endRound({ entries: countsOf(counters).entries, bytes })
+    return !isStopped(counters)
+  }
+
+  /** Reports what came of a round, and gives its files what they still lack. */
+  #endRound({ jobs, counters }: Round<FileJob[]>, results: readonly FileResult[]): void {
     const failed = new Set<number>()
     for (const { job, error } of results.flatMap(({ failures }) => failures)) {
       const { nid, source } = jobs[job] as FileJob
@@ -233,16 +265,15 @@ export class Extraction {
       this.#report.error(unpackError(error), source)
     }
     for (const { loss, reason } of results.flatMap(({ losses }) => losses)) this.#losses.add(loss, reason)
-    if (isStopped(round.counters)) return false
+    if (isStopped(counters)) return
     for (const [number, job] of jobs.entries())
       if (job.hasXattrs && !failed.has(number)) this.#finishFile(job)
-    return true
   }
 
   /** What a file with extended attributes is given once it is there. */
   #finishFile({ nid, source, target }: FileJob): void {
     try {
-      const mode = permissionsOf(this.#image.lstatSync({ nid }, { bigint: true }))
+      const mode = permissionsOf(this.#image.lstatSync({ nid }))
       if (madeModeOf(mode, true, this.#metadata.isRoot) !== mode) this.#locked.push({ path: target, mode })
       this.#addXattrs({ nid, path: source }, target)
     } catch (error) {
@@ -256,7 +287,7 @@ export class Extraction {
   }
 
   #makeDirectory(entry: WalkEntry, path: string, parent: TargetDirectory): void {
-    const mode = permissionsOf(entry.stats)
+    const mode = permissionsOf(entry.node.inode)
     const isSafe = (mode & (SPECIAL_BITS | OTHERS_WRITE)) === 0 && (mode & OWNER_ALL) === OWNER_ALL
     const madeMode = isSafe ? mode : OWNER_ALL
     const isNew = this.#tree.createDirectory(path, (at) => mkdirSync(at, madeMode))
@@ -266,8 +297,9 @@ export class Extraction {
   }
 
   #addUnfinished(entry: WalkEntry, { isPlain }: TargetDirectory, mode: number, path = this.#tree.path): void {
-    this.#unfinished.push({ path, stats: entry.stats, isPlain, mode })
-    if (entry.node.inode.xattrSize > 0) this.#addXattrs(entry, path)
+    const { inode } = entry.node
+    this.#unfinished.push({ path, inode, isPlain, mode })
+    if (inode.xattrSize > 0) this.#addXattrs(entry, path)
   }
 
   #makeOther(
@@ -276,17 +308,17 @@ export class Extraction {
     path: string,
     parent: TargetDirectory,
   ): void {
-    const { stats } = entry
+    const { inode } = entry.node
     switch (type) {
       case "symlink": {
         const target = systemPath(this.#image.readlinkSync(entry))
         this.#tree.create(path, (at) => symlinkSync(target, at))
-        this.#metadata.setLink(path, stats, parent)
+        this.#metadata.setLink(path, inode, parent)
         break
       }
       default:
-        this.#tree.create(path, () => makeNode(path, type, stats))
-        this.#metadata.setNode(path, stats, parent)
+        this.#tree.create(path, () => makeNode(path, type, entry.stats))
+        this.#metadata.setNode(path, inode, parent)
     }
     this.#addXattrs(entry, path)
   }
@@ -309,8 +341,8 @@ export class Extraction {
   #finish(): void {
     this.#xattrs.flush()
     for (const { path, mode } of this.#locked) this.#metadata.setMode(path, mode)
-    for (const { path, stats, isPlain, mode } of this.#unfinished.reverse()) {
-      this.#metadata.setDirectory(path, stats, { isPlain }, mode)
+    for (const { path, inode, isPlain, mode } of this.#unfinished.reverse()) {
+      this.#metadata.setDirectory(path, inode, { isPlain }, mode)
     }
   }
 }

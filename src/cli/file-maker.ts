@@ -5,9 +5,9 @@ import type { OpenFile } from "../file.js"
 import type { Image } from "../image.js"
 import { countBytes, countEntry, isStopped, type Round, stopRound, takeJobs } from "./crew.js"
 import { codeOf } from "./exit.js"
-import { permissionsOf } from "./facts.js"
+import type { FileJob } from "./file-jobs.js"
 import type { Loss } from "./losses.js"
-import { Metadata } from "./metadata.js"
+import { Metadata, permissionsOf } from "./metadata.js"
 import { CREATE, systemPath, TargetTree } from "./target.js"
 import { type PackedError, packError } from "./transport.js"
 
@@ -17,18 +17,8 @@ export interface FileSettings {
   root: string
   overwrites: boolean
   keepsOwners: boolean
-}
-
-/** A regular file that is to be made, in a directory that is there. */
-export interface FileJob {
-  nid: bigint
-  /** Path in the image, for messages. */
-  source: string
-  target: string
-  /** Whether its directory leaves it the mode and owner that it is made with. */
-  isPlain: boolean
-  /** Whether it will be given extended attributes. */
-  hasXattrs: boolean
+  /** Whether the image is read from files, so that many small reads cost no more than a few large ones. */
+  isLocal: boolean
 }
 
 /** What became of the jobs that one thread took. */
@@ -41,7 +31,7 @@ export interface FileResult {
   bytes: number
 }
 
-/** Bytes that are written at a time. */
+/** Bytes that the pool is asked for at a time. */
 const PIECE = 1 << 20
 /** Errors after which everything else would fail too. */
 const HOPELESS = ["ENOSPC", "EDQUOT", "EROFS"]
@@ -61,10 +51,12 @@ export class FileMaker {
   readonly #image: Image
   readonly #tree: TargetTree
   readonly #metadata: Metadata
+  readonly #isLocal: boolean
   #losses: FileResult["losses"] = []
 
-  constructor(image: Image, { root, overwrites, keepsOwners }: FileSettings) {
+  constructor(image: Image, { root, overwrites, keepsOwners, isLocal }: FileSettings) {
     this.#image = image
+    this.#isLocal = isLocal
     this.#tree = new TargetTree(root, overwrites)
     this.#metadata = new Metadata({ add: (loss, reason) => this.#losses.push({ loss, reason }) }, keepsOwners)
   }
@@ -93,30 +85,41 @@ export class FileMaker {
 
   /** Makes one file. Answers its size. */
   #make({ nid, source, target, isPlain, hasXattrs }: FileJob, onBytes: (count: number) => void): number {
-    using file = this.#image.openSync({ nid, path: source })
-    const stats = file.statSync({ bigint: true })
-    const mode = madeModeOf(permissionsOf(stats), hasXattrs, this.#metadata.isRoot)
-    const fd = this.#tree.create(target, (at) => openSync(at, CREATE, mode & 0o777))
-    let isWhole = false
+    const file = this.#image.openSync({ nid, path: source })
     try {
-      writeContent(fd, file, onBytes)
-      this.#metadata.setFile(fd, target, stats, { isPlain }, mode)
-      isWhole = true
+      const { inode } = file
+      const mode = madeModeOf(permissionsOf(inode), hasXattrs, this.#metadata.isRoot)
+      const fd = this.#tree.create(target, (at) => openSync(at, CREATE, mode & 0o777))
+      let isWhole = false
+      try {
+        this.#write(file, (bytes) => {
+          for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done)
+          onBytes(bytes.length)
+        })
+        this.#metadata.setFile(fd, target, inode, { isPlain }, mode)
+        isWhole = true
+      } finally {
+        closeSync(fd)
+        if (!isWhole) unlinkSync(systemPath(target))
+      }
+      return file.size
     } finally {
-      closeSync(fd)
-      if (!isWhole) unlinkSync(systemPath(target))
+      file.closeSync()
     }
-    return file.size
   }
-}
 
-/** Writes a file's bytes, out of the pool's own memory. */
-function writeContent(fd: number, file: OpenFile, onBytes: (count: number) => void): void {
-  for (let position = 0; position < file.size; position += PIECE) {
-    using view = file.map(position, Math.min(PIECE, file.size - position))
-    for (const bytes of view.segmentsSync()) {
-      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done)
+  /**
+   * Gives a file's bytes to `write`, in memory of the pool's. Each is needed once: past the pool they stay in the processor's
+   * caches. Where requests are dear the pool brings in more at a time.
+   */
+  #write(file: OpenFile, write: (bytes: Uint8Array) => void): void {
+    if (this.#isLocal) {
+      file.visitSync(write)
+      return
     }
-    onBytes(view.length)
+    for (let position = 0; position < file.size; position += PIECE) {
+      using view = file.map(position, Math.min(PIECE, file.size - position))
+      for (const bytes of view.segmentsSync()) write(bytes)
+    }
   }
 }

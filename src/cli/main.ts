@@ -1,7 +1,20 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: MIT
+import { setFlagsFromString } from "node:v8"
 import type { Io } from "./print.js"
 import { run } from "./run.js"
+
+/**
+ * How much code a function runs until V8 optimizes it, here and in threads: 16 times what it is by default, where a third of
+ * a command's processor time goes into optimizing functions that have little left to do.
+ */
+const INTERRUPT_BUDGET = 16 * 67_584
+/** The last version of Node that is known to have the flag; V8 complains aloud of flags that it has not. */
+const LAST_NODE = 24
+
+if (process.release.name === "node" && Number.parseInt(process.versions.node, 10) <= LAST_NODE) {
+  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`)
+}
 
 const { stdout, stderr } = process
 
