@@ -87,6 +87,8 @@ export class Control {
  *   32   freeAlias | aliasTop | usedAliases | aliasHand
  *   48   freeMember | memberTop | keyFrames | repairs
  *   64   reclaimed (u64) | merged (u64)
+ *   80   stretchStart | pass | taken | isStaying             pool/hand.ts
+ *   96   passed | warm
  */
 @unmanaged
 export class Guarded {
@@ -118,6 +120,15 @@ export class Guarded {
   /** Pages thrown out of their frames so far, and pages that found an equal one in the pool. */
   reclaimed: u64
   merged: u64
+  /** The stretch of frames that the hand is in, how often it went over it before, and whether that gave anything. */
+  stretchStart: u32
+  pass: u32
+  taken: u32
+  /** Whether the hand goes over a stretch several times. */
+  isStaying: u32
+  /** Pages that the hand came to since it last asked itself how it should go on, and those that had been used again. */
+  passed: u32
+  warm: u32
 }
 
 const LINE_SIZE: usize = 128

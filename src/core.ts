@@ -6,7 +6,7 @@ import { PAGE_BITS, PAGE_SIZE } from "./page.js"
 import { Slot, type SlotHome } from "./slot.js"
 import { coreModule, type Variant } from "./wasm/module.js"
 
-/** Kinds of address space keys; see assembly/pool/intern.ts. */
+/** Kinds of address space keys; see assembly/pool/spaces.ts. */
 export const TAG_INODE = 1
 export const TAG_DEVICE = 2
 export const TAG_FINGERPRINT = 3

@@ -4,10 +4,9 @@ import { control, guarded } from "../layout"
 import { aliasRecord } from "./aliases"
 import { dropAlias } from "./content"
 import { frameRecord } from "./frames"
-import { TAG_DEVICE, TAG_INODE } from "./intern"
 import { lock, unlock } from "./lock"
 import { dropPage, emptyFrame } from "./reclaim"
-import { spaceRecord } from "./spaces"
+import { spaceRecord, TAG_DEVICE, TAG_INODE } from "./spaces"
 
 /** Drops all pages of all spaces. Answers how many frames that emptied. */
 export function dropAll(worker: usize): u32 {

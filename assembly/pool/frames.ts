@@ -183,6 +183,8 @@ export function rebuildBitmap(): void {
   }
   g.bitmapHint = 0
   g.hand = 0
+  g.stretchStart = 0
+  g.pass = 0
 }
 
 /**

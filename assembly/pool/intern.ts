@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * Interning of address spaces by key. A key is a tag, an owner and some bytes:
+ * Interning of address spaces by key. A key is a tag (spaces.ts), an owner and some bytes:
  *
  *   TAG_INODE        owner = mount    bytes = nid          a file that shares with nobody
  *   TAG_DEVICE       owner = mount    bytes = device       the metadata of an image
@@ -22,13 +22,16 @@ import { frameRecord, KEPT_FRAME, setFrameState } from "./frames"
 import { lock, unlock } from "./lock"
 import { addMember, dropMember } from "./members"
 import { dropPage, takeRun } from "./reclaim"
-import { keyAddress, linkSpace, returnSpace, spaceBucket, spaceRecord, takeSpace, unrefer } from "./spaces"
-
-export const TAG_INODE: u32 = 1
-export const TAG_DEVICE: u32 = 2
-export const TAG_FINGERPRINT: u32 = 3
-export const TAG_DOMAIN: u32 = 4
-export const TAG_VERIFIED: u32 = 5
+import {
+  keyAddress,
+  linkSpace,
+  returnSpace,
+  spaceBucket,
+  spaceRecord,
+  TAG_DOMAIN,
+  takeSpace,
+  unrefer,
+} from "./spaces"
 
 /**
  * Finds or makes the space with a key and refers to it, as a member for `mount`. Answers its number, or minus a

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
  * Where frames for new pages come from. A hand goes round the frames in the order of their addresses
- * (CLOCK) and takes what is free or cold; what has been used since is passed by, once for every use up
- * to three (so a scan, whose pages are used once, does not push out pages that are used again and
+ * (CLOCK, see hand.ts) and takes what is free or cold; what has been used since is passed by, once for every
+ * use up to three (so a scan, whose pages are used once, does not push out pages that are used again and
  * again). Because cold neighbours are taken together, reclaim hands out contiguous runs: a file that is
  * read in order lies in order, and one view of it is one array.
  */
@@ -10,6 +10,7 @@ import { control, guarded } from "../layout"
 import { dropAliases, leaveChain, promoteAlias } from "./content"
 import {
   exchangeFrameState,
+  FRESH,
   findFreeRun,
   frameRecord,
   frameState,
@@ -21,7 +22,9 @@ import {
   READY,
   takeFrame,
 } from "./frames"
+import { isFirstPass, isStretchEnd, nextStretch, notePassed, noteTaken } from "./hand"
 import { removePage } from "./pages"
+import { spaceRecord, TAG_DEVICE } from "./spaces"
 
 /** Free frames are searched first while at least this share (a power of two) of the pool is free. */
 const PLENTY_SHIFT: u32 = 4
@@ -52,25 +55,29 @@ function takeAll(place: u32, first: u32, length: u32): void {
 
 /** Moves the hand until it has passed `length` neighbours that are free or cold, and takes them. */
 function sweep(place: u32, length: u32): i32 {
-  const c = control()
   const g = guarded()
-  const count = c.frameCount
+  const count = control().frameCount
   if (length > count) return -1
   let steps = count * (length == 1 ? SINGLE_LAPS : RUN_LAPS) + length
   let hand = g.hand
   let run: u32 = 0
-  while (steps--) {
-    if (hand >= count) {
-      hand = 0
-      run = 0
+  for (;;) {
+    if (isStretchEnd(hand, length)) {
+      const next = nextStretch(hand)
+      if (next != hand) run = 0
+      hand = next
     }
-    run = isTakeable(hand) ? run + 1 : 0
+    const isFirst = isFirstPass()
+    // A further pass that gives nothing is the last over its stretch: only the first ones need a limit.
+    if (isFirst && steps-- == 0) break
+    run = isTakeable(hand, isFirst) ? run + 1 : 0
     hand++
     if (run == length) {
       const first = hand - length
       const taken = emptyAll(first, length)
       if (taken == length) {
         g.hand = hand
+        noteTaken(length)
         takeAll(place, first, length)
         return first as i32
       }
@@ -82,17 +89,21 @@ function sweep(place: u32, length: u32): i32 {
   return -1
 }
 
-/** Whether a frame may be taken; a used one loses some heat instead. */
-function isTakeable(frame: u32): bool {
+/**
+ * Whether a frame may be taken. On the hand's first way over a stretch (`isFirst`) used ones lose some heat instead; on
+ * further ones they keep it, and pages that nobody has used yet are left to those who had them brought in.
+ */
+function isTakeable(frame: u32, isFirst: bool): bool {
   const state = frameState(frame)
   if (state == 0) return isFree(frame)
   if (!(state & READY)) return false
   if (state & PIN_MASK) return false
-  if (state & HEAT_MASK) {
-    exchangeFrameState(frame, state, state - HEAT_ONE)
-    return false
-  }
-  return true
+  const heat = state & HEAT_MASK
+  if (!isFirst) return !heat && !(state & FRESH)
+  if (spaceRecord(frameRecord(frame).space).tag != TAG_DEVICE) notePassed(bool(heat))
+  if (!heat) return true
+  exchangeFrameState(frame, state, state - HEAT_ONE)
+  return false
 }
 
 /** Empties the frames of a run; answers how many were emptied before one turned out to be in use. */

@@ -6,6 +6,13 @@
 import { control, frameAddress, guarded, SPACE_KEY_OFFSET, SPACE_RECORD_BITS, SpaceRecord } from "../layout"
 import { frameState, freeFrame, KEPT_FRAME } from "./frames"
 
+/** Kinds of keys; see intern.ts. */
+export const TAG_INODE: u32 = 1
+export const TAG_DEVICE: u32 = 2
+export const TAG_FINGERPRINT: u32 = 3
+export const TAG_DOMAIN: u32 = 4
+export const TAG_VERIFIED: u32 = 5
+
 const NEXT_OFFSET: usize = offsetof<SpaceRecord>("next")
 
 /** The record of an address space; spaces count from 1. */

@@ -13,10 +13,9 @@ import {
 } from "../layout"
 import { aliasRecord } from "./aliases"
 import { BUSY_FRAME, frameRecord, frameState, KEPT_FRAME, OFFLINE_FRAME, PIN_MASK, READY } from "./frames"
-import { TAG_DEVICE } from "./intern"
 import { lock, unlock } from "./lock"
 import { memberRecord } from "./members"
-import { spaceRecord } from "./spaces"
+import { spaceRecord, TAG_DEVICE } from "./spaces"
 
 /**
  * What statistics() writes: u64 each, so that TypeScript can read them in one go.

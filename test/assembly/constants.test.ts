@@ -58,9 +58,9 @@ describe("numbers of assembly/slot.ts in src/", () => {
   })
 
   it("tags of address spaces", () => {
-    const intern = constantsOf(textOf("assembly/pool/intern.ts"))
+    const spaces = constantsOf(textOf("assembly/pool/spaces.ts"))
     expect([TAG_INODE, TAG_DEVICE, TAG_FINGERPRINT]).toEqual(
-      ["TAG_INODE", "TAG_DEVICE", "TAG_FINGERPRINT"].map((name) => intern.get(name)),
+      ["TAG_INODE", "TAG_DEVICE", "TAG_FINGERPRINT"].map((name) => spaces.get(name)),
     )
   })
 
