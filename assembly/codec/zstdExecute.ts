@@ -180,7 +180,8 @@ export function executeSequences(count: u32, workspace: usize): i32 {
       }
       output = end
     } else {
-      // Near the end: exact copies, cut at the end of the target in partial decoding.
+      // Near the end: exact copies, cut at the end of the target in partial decoding, which no check of the bits follows.
+      if (position < 0) return BAD_STREAM
       let room = <u32>(record.targetEnd - output)
       if (literalsLength >= room) {
         if (record.partial) {

@@ -350,6 +350,21 @@ describe.each(variants)("decodeZstd, %s core", (variant) => {
     expect(status(of(3001 + 3 - 2048), 3003, undefined)).toBe(BAD_STREAM)
   })
 
+  it("refuses a sequence that completes a part with more bits than are there", () => {
+    const bytes = hex(
+      "28b52ffd20dab40100e2840a8e5355655222111110ddd2846b61a7aed4c8a9194d2a43cabe6fec8dbf63566d8130100400053194" +
+        "274903040cc20216847a02f40000230305039564b0fdb1de75791eef48c9317119910e75030314000c968505010000",
+    )
+    const partial = true
+    for (const slack of [0, 64]) {
+      // The last sequence begins at 78: up to there its bits are not needed.
+      expect(harness.decode(bytes, 78, { partial, slack }).status).toBe(OK)
+      expect(harness.decode(bytes, 79, { partial, slack }).status).toBe(BAD_STREAM)
+      expect(harness.decode(bytes, 109, { partial, slack }).status).toBe(BAD_STREAM)
+      expect(harness.decode(bytes, 218, { slack }).status).toBe(BAD_STREAM)
+    }
+  })
+
   it("decides the corner cases that the specification's companions name", () => {
     const decode = (text: string, length: number) => {
       const decoded = harness.decode(hex(text), length)
