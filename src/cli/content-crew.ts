@@ -21,7 +21,8 @@ export class ContentCrew {
     const settings = { ...options, isLocal: isLocal(ground.file) }
     this.isAlone = workers === 0
     this.#reader = new ContentReader(ground.image, settings)
-    this.#crew = new Crew(new URL("./content-worker.js", import.meta.url), workers, ground, settings)
+    this.#crew = new Crew(new URL("./content-worker.js", import.meta.url), workers)
+    this.#crew.enter(ground, settings)
     this.#progress = progress
   }
 

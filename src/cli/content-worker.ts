@@ -3,7 +3,7 @@
 import { ContentReader, type ContentSettings } from "./content-reader.js"
 import { serve } from "./crew-worker.js"
 
-await serve((image, settings: ContentSettings) => {
+serve((image, settings: ContentSettings) => {
   const reader = new ContentReader(image, settings)
   return (round: Parameters<ContentReader["work"]>[0]) => reader.work(round)
 })

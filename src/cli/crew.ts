@@ -42,7 +42,7 @@ function sizeOf(file: string): number {
   }
 }
 
-/** What a thread is started with. */
+/** What a thread is told first. */
 export interface WorkerStart<Settings> {
   pool: PoolHandle
   mount: ImageHandle
@@ -141,15 +141,20 @@ export function countsOf(counters: RoundCounters): { entries: number; bytes: num
 export class Crew<Settings, Jobs, Result> {
   readonly #members: Member<Result>[]
 
-  /** Starts `count` threads of a module that calls `serve` of crew-worker.ts. */
-  constructor(module: URL, count: number, { image, pool, file }: Ground, settings: Settings) {
-    this.#members = Array.from({ length: count }, () => {
-      const handle = pool.share()
-      const workerData: WorkerStart<Settings> = { pool: handle, mount: image.share(), file, settings }
-      return new Member<Result>(
-        new Worker(module, { workerData, transferList: [handle.port as unknown as Port] }),
-      )
-    })
+  /**
+   * Starts `count` threads of a module that calls `serve` of crew-worker.ts. They can be started before the image is mounted,
+   * and get ready meanwhile; {@link enter} tells them what it is all about, before the first round.
+   */
+  constructor(module: URL, count: number) {
+    this.#members = Array.from({ length: count }, () => new Member<Result>(new Worker(module)))
+  }
+
+  /** Lets all threads into the pool, to mount the image there. */
+  enter({ image, pool, file }: Ground, settings: Settings): void {
+    for (const member of this.#members) {
+      const start: WorkerStart<Settings> = { pool: pool.share(), mount: image.share(), file, settings }
+      member.enter(start)
+    }
   }
 
   /**
@@ -207,6 +212,10 @@ class Member<Result> {
     worker.on("message", (result: Result) => this.#waiting.shift()?.resolve(result))
     worker.on("error", (error) => this.#fail(error))
     worker.on("exit", (code) => this.#fail(new Error(`a thread ended with ${code}`)))
+  }
+
+  enter(start: WorkerStart<unknown>): void {
+    this.#worker.postMessage(start, [start.pool.port as unknown as Port])
   }
 
   work(round: unknown): Promise<Result> {

@@ -5,7 +5,7 @@ import { serve } from "./crew-worker.js"
 import { type PackedJobs, unpackJobs } from "./file-jobs.js"
 import { FileMaker, type FileResult, type FileSettings } from "./file-maker.js"
 
-await serve((image, settings: FileSettings) => {
+serve((image, settings: FileSettings) => {
   const maker = new FileMaker(image, settings)
   return (round: Round<PackedJobs>): FileResult => maker.work({ ...round, jobs: unpackJobs(round.jobs) })
 })

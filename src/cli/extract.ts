@@ -38,6 +38,7 @@ export const extract: Command = {
     }
     const isRoot = process.geteuid?.() === 0
     const workers = jobsOf(args) - 1
+    await using crew: FileCrew = new Crew(new URL("./extract-worker.js", import.meta.url), workers)
     const extractIt = async (image: Image, pool: PagePool): Promise<void> => {
       const progress = new Progress(args, io.stderr, image.superblock.inodes)
       const extraction = new Extraction(image, args.words[1] as string, report, progress, {
@@ -46,12 +47,7 @@ export const extract: Command = {
         keepsXattrs: !args.has("no-xattrs"),
         isLocal: isLocal(imageFileOf(args)),
       })
-      await using crew: FileCrew = new Crew(
-        new URL("./extract-worker.js", import.meta.url),
-        workers,
-        { image, pool, file: imageFileOf(args) },
-        extraction.settings,
-      )
+      crew.enter({ image, pool, file: imageFileOf(args) }, extraction.settings)
       try {
         await extraction.run(args.text("path") ?? "/", workers > 0 ? crew : undefined)
       } finally {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** Device nodes and FIFOs, which Node cannot make, through the command mknod. */
-import { spawnSync } from "node:child_process"
 import { lstatSync } from "node:fs"
 import { ErofsError } from "../errors.js"
 import type { BigIntStats } from "../stats.js"
@@ -20,6 +19,8 @@ export function makeNode(path: string, type: keyof typeof TYPE_LETTERS, stats: B
   // Arguments of a process are text; through xargs they can be any bytes.
   const isText = typeof at === "string"
   const input = Buffer.concat(args.flatMap((arg) => [Buffer.from(systemPath(arg)), Buffer.alloc(1)]))
+  // Loaded only where it is used: that takes as long as many a file does.
+  const { spawnSync } = process.getBuiltinModule("node:child_process")
   const { error, status, stderr } = spawnSync(isText ? "mknod" : "xargs", isText ? args : ["-0", "mknod"], {
     ...(isText ? {} : { input }),
     env: { ...process.env, LC_ALL: "C" },

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** Extended attributes, which Node cannot set, through the command setfattr. */
-import { spawnSync } from "node:child_process"
 import { codeOf } from "./exit.js"
 import type { Losses } from "./losses.js"
 import { textBytes } from "./print.js"
@@ -43,6 +42,8 @@ export class XattrWriter {
       this.#losses.add("xattrs", "there is no command setfattr", count)
       return
     }
+    // Loaded only where it is used: that takes as long as many a file does.
+    const { spawnSync } = process.getBuiltinModule("node:child_process")
     const { error, status, stderr } = spawnSync("setfattr", ["--no-dereference", "--restore=-"], {
       input,
       stdio: ["pipe", "ignore", "pipe"],
