@@ -72,11 +72,15 @@ export function poolBytes(frameCount: u32, spaceCapacity: u32, workerCount: u32)
   return layOut(frameCount, spaceCapacity, workerCount, false) as f64
 }
 
-/** Sets up an empty pool. Only valid once per memory, all zeros, before any other instance works on it. */
-export function createPool(frameCount: u32, spaceCapacity: u32, workerCount: u32): void {
+/**
+ * Sets up an empty pool; `usesContent`: equal pages will share frames. Only valid once per memory, all zeros, before any
+ * other instance works on it.
+ */
+export function createPool(frameCount: u32, spaceCapacity: u32, workerCount: u32, usesContent: bool): void {
   layOut(frameCount, spaceCapacity, workerCount, true)
   rebuildBitmap()
   guarded().onlineFrames = frameCount
+  guarded().usesContent = u32(usesContent)
   control().magic = CONTROL_MAGIC
 }
 

@@ -103,7 +103,7 @@ export class Guarded {
   freeSpace: u32
   spaceTop: u32
   usedSpaces: u32
-  /** Whether a page has ever been entered into the content chains. */
+  /** Whether pages are entered into the content chains. */
   usesContent: u32
   /** The same for aliases; aliasHand: which one goes next when all are in use. */
   freeAlias: u32

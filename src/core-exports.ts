@@ -7,7 +7,7 @@ export const HASH_STATE_BYTES = 32
 /** What an instance of the core exports. */
 export interface CoreExports {
   poolBytes(frames: number, spaces: number, workers: number): number
-  createPool(frames: number, spaces: number, workers: number): void
+  createPool(frames: number, spaces: number, workers: number, usesContent: boolean): void
   takePlace(): number
   joinPool(place: number): number
   freePlace(worker: number, place: number): void

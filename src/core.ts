@@ -54,6 +54,8 @@ export interface PoolSizes {
   spaces: number
   /** Instances that may join. */
   workers: number
+  /** Whether equal pages will share frames: their tables then count from the beginning. Default: false. */
+  content?: boolean
 }
 
 /** What the pool has done and holds; all counts since the pool's birth. */
@@ -152,7 +154,10 @@ export class Core implements SlotHome {
   }
 
   /** A new memory with an empty pool in it. Throws ENOMEM if memory of that size cannot be had. */
-  static async create(variant: Variant, { frames, spaces, workers }: PoolSizes): Promise<Core> {
+  static async create(
+    variant: Variant,
+    { frames, spaces, workers, content = false }: PoolSizes,
+  ): Promise<Core> {
     const module = await coreModule(variant)
     const isShared = variant === "shared"
     // A scratch instance answers how much memory the sizes need: the layout is the core's business.
@@ -163,7 +168,7 @@ export class Core implements SlotHome {
     }
     const memory = newMemory(pages, isShared)
     const exports = instantiate(module, memory)
-    exports.createPool(frames, spaces, workers)
+    exports.createPool(frames, spaces, workers, content)
     return new Core(module, memory, exports.takePlace(), isShared)
   }
 

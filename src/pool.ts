@@ -56,7 +56,7 @@ export interface PoolStats {
   /** Requests that sources sent to servers, and bytes that came over the wire for them. */
   requests: number
   bytesReceived: number
-  /** Bytes of the pool's tables, as far as they are in use. */
+  /** Bytes of all of the pool's tables, as far as they are in use; those for files that are open, and for workers, too. */
   bookkeepingBytes: number
   /** How often the pool was put in order after a worker that was terminated in the middle of a change. */
   repairs: number
@@ -331,8 +331,17 @@ export class PagePool {
 const CLOSE = { syscall: "close" }
 
 /** A core with the first number of places that there is memory for. Throws ENOMEM if there is none. */
-async function createCore({ variant, maxFrames, workers }: Omit<PoolLayout, "frames">): Promise<Core> {
-  const sizes = { frames: maxFrames, spaces: maxFrames + EXTRA_SPACES }
+async function createCore({
+  variant,
+  maxFrames,
+  workers,
+  sharing,
+}: Omit<PoolLayout, "frames">): Promise<Core> {
+  const sizes = {
+    frames: maxFrames,
+    spaces: maxFrames + EXTRA_SPACES,
+    content: sharing.has("content"),
+  }
   for (const count of workers.slice(0, -1)) {
     try {
       return await Core.create(variant, { ...sizes, workers: count })

@@ -104,6 +104,27 @@ describe("bookkeeping", () => {
   })
 })
 
+describe("bookkeeping of workers", () => {
+  it("counts the pins that each may hold", async () => {
+    const pool = await PagePool.create({ bytes: 1 << 20 })
+    const before = pool.stats().bookkeepingBytes
+    const handle = pool.share()
+    expect(pool.stats().bookkeepingBytes - before).toBe(pool.stats().frames * 4)
+    pool.detach(handle)
+    expect(pool.stats().bookkeepingBytes).toBe(before)
+    handle.port.close()
+  })
+
+  it("counts the tables of equal pages from the beginning, where there will be such", async () => {
+    const bytes = 1 << 20
+    const [without, withContent] = await Promise.all(
+      (["fingerprint", "content"] as const).map((sharing) => PagePool.create({ bytes, sharing })),
+    )
+    const [less, more] = [without, withContent].map((pool) => pool?.stats().bookkeepingBytes ?? 0)
+    expect((more as number) - (less as number)).toBe((bytes / PAGE) * 8)
+  })
+})
+
 describe("residency", () => {
   it("tells whose page lies in each frame", async () => {
     const pool = await PagePool.create({ bytes: 1 << 20 })

@@ -7,11 +7,13 @@ import {
   FRAME_RECORD_SIZE,
   guarded,
   MEMBER_RECORD_SIZE,
+  PLACES,
   SPACE_RECORD_SIZE,
   WorkerRecord,
   workerAddress,
 } from "../layout"
 import { aliasRecord } from "./aliases"
+import { loadShared } from "./atomics"
 import { BUSY_FRAME, frameRecord, frameState, KEPT_FRAME, OFFLINE_FRAME, PIN_MASK, READY } from "./frames"
 import { lock, unlock } from "./lock"
 import { memberRecord } from "./members"
@@ -91,7 +93,10 @@ function countFrames(out: Statistics): void {
   }
 }
 
-/** Bytes of the tables that the pool's pages need: what has been used of those that fill up from their beginning. */
+/**
+ * Bytes of all tables: what has been used of those that fill up from their beginning, and the pin tables of the workers
+ * that there are.
+ */
 function bookkeepingBytes(): u64 {
   const c = control()
   const g = guarded()
@@ -101,6 +106,7 @@ function bookkeepingBytes(): u64 {
   return (
     <u64>g.onlineFrames * FRAME_RECORD_SIZE +
     (g.onlineFrames >> 3) +
+    <u64>popcnt(loadShared(PLACES)) * (g.onlineFrames << 2) +
     ((c.bucketMask + 1) << 2) +
     ((c.spaceBucketMask + 1) << 2) +
     <u64>g.spaceTop * SPACE_RECORD_SIZE +

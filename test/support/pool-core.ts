@@ -107,7 +107,7 @@ export class PoolCore {
     const bytes = instantiate(build, memoryFor(build, 2)).poolBytes(frames, spaces, workers)
     const memory = memoryFor(build, Math.ceil(bytes / 65536))
     const core = instantiate(build, memory)
-    core.createPool(frames, spaces, workers)
+    core.createPool(frames, spaces, workers, false)
     return new PoolCore(build, memory, core)
   }
 

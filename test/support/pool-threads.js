@@ -20,7 +20,7 @@ function memoryOf(pages) {
 
 const memory = memoryOf(Math.ceil(instantiate(memoryOf(2)).poolBytes(...sizes) / 65536))
 const core = instantiate(memory)
-core.createPool(...sizes)
+core.createPool(...sizes, false)
 const worker = core.joinPool(core.takePlace())
 const bytes = new Uint8Array(memory.buffer)
 const spaces = [0, 1, 2].map((number) => {
