@@ -43,6 +43,8 @@ export const REQUEST_DIRECT: u32 = 1 << 1
 export const REQUEST_SEIZE: u32 = 1 << 2
 /** Pages are only published if they are those that were verified before: see fill/verify.ts. */
 export const REQUEST_VERIFY: u32 = 1 << 3
+/** Bytes cost more than time: no extent is read that holds nothing of the pages wanted. */
+export const REQUEST_SPARE: u32 = 1 << 4
 
 /**
  * One fill. First what the content's inode says, written by src/content-description.ts in one piece; then the request, what

@@ -89,6 +89,16 @@ export class Devices {
     }
   }
 
+  /** Tells sources that bytes of a device will be read soon; see {@link AsyncSource.expect}. Never throws. */
+  expect(id: number, offset: number, length: number): void {
+    try {
+      const { source, offset: at } = this.#locate(id, offset, length)
+      if (isAsyncSource(source)) source.expect?.(at, length)
+    } catch {
+      // What is wrong is told to who reads.
+    }
+  }
+
   #announceIdle(): void {
     const waiters = this.#idleWaiters
     this.#idleWaiters = []

@@ -158,10 +158,10 @@ export class Filesystem {
     if (!this.#isOpen) throw new ErofsError("EBADF", "the image is closed")
   }
 
-  /** The value of the fingerprint's attribute. Damaged attributes cost a file its sharing, not its data. */
-  *#readFingerprint(node: Node, name: Uint8Array): Operation<Uint8Array | undefined> {
+  /** What an attribute gives. Damaged attributes cost a file its sharing, not its data. */
+  *#unlessDamaged<T>(attribute: Operation<T>): Operation<T | undefined> {
     try {
-      return yield* this.xattrs.get(node, name)
+      return yield* attribute
     } catch (error) {
       if (isErofsError(error, "EUCLEAN") || isErofsError(error, "ENOTSUP")) return undefined
       throw error
@@ -175,12 +175,15 @@ export class Filesystem {
     const digest = sidecar?.find(nidToBigInt(node.inode.nid))
     if (digest) return fingerprintOf(digest)
     if (node.inode.xattrSize === 0) return undefined
-    const named = yield* this.xattrs.fingerprintName()
+    const inline = yield* this.#unlessDamaged(this.xattrs.inlineFingerprint(node))
+    const named = inline ? undefined : yield* this.xattrs.fingerprintName()
     const name = named ?? fingerprintName
-    if (!name) return undefined
-    const value = yield* this.#readFingerprint(node, name)
+    if (!inline && !name) return undefined
+    const value = inline ?? (yield* this.#unlessDamaged(this.xattrs.get(node, name as Uint8Array)))
     if (!value || value.length === 0) return undefined
-    return value.length <= (named ? superblock.blockSize : MAX_NAMED_FINGERPRINT) ? value : undefined
+    return value.length <= (inline || named ? superblock.blockSize : MAX_NAMED_FINGERPRINT)
+      ? value
+      : undefined
   }
 }
 

@@ -13,6 +13,8 @@ import * as status from "./status.js"
 export const ATTEMPTS = 64
 /** Bytes of metadata worth reading at once, unless the source says otherwise. */
 const METADATA_WINDOW = 32 << 10
+/** Fills of no more pages are no part of a row of reads: behind them nothing is read from afar. */
+const FEW_PAGES = 4
 /** Errors that say what a source or its image is like: another image with the same content may do better. */
 const SOURCE_FAILURES: readonly ErrorCode[] = ["EIO", "EUCLEAN", "ENOTSUP", "ESTALE"]
 
@@ -223,7 +225,11 @@ function plan(slot: Slot, content: Content, page: number, want: number, use: Use
   const { description } = content
   const planned = use
     ? slot.planDirect(description, page, want)
-    : slot.plan(description, page, want, { seizes, verifies: content.proof !== undefined })
+    : slot.plan(description, page, want, {
+        seizes,
+        verifies: content.proof !== undefined,
+        isSparing: want <= FEW_PAGES && content.devices.primary.isRemote === true,
+      })
   content.saveHint(slot)
   return planned
 }

@@ -2,6 +2,7 @@
 /** Fingerprints for images that were made without: a sidecar with the digest of every file. */
 import type { Operation } from "./drive.js"
 import { withDetails } from "./errors.js"
+import { ExpectedContents } from "./expected-contents.js"
 import type { Filesystem } from "./filesystem.js"
 import { isRegular } from "./format/mode.js"
 import { type Nid, nidToBigInt } from "./format/nid.js"
@@ -50,7 +51,10 @@ export function* fingerprintFiles(
   let before = 0
   const tell = (bytes: number) =>
     onProgress?.({ files: done, totalFiles: files.size, bytes: before + bytes, totalBytes })
+  const expected = ExpectedContents.of(filesystem)
+  for (const nid of files.keys()) expected?.add(nidToBigInt(nid))
   for (const { node, path } of files.values()) {
+    if (expected) yield* expected.reach(done)
     try {
       const digest = yield* filesystem.inodes.withContent(node, (content) =>
         hashContent(filesystem.engine, content, undefined, tell),

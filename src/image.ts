@@ -2,6 +2,7 @@
 
 import type { InodeDescription } from "./describe.js"
 import type { Operation } from "./drive.js"
+import { ExpectedContents } from "./expected-contents.js"
 import type { OpenFile } from "./file.js"
 import type { Filesystem } from "./filesystem.js"
 import { type FingerprintOptions, fingerprintFiles, sidecarOf } from "./fingerprints.js"
@@ -320,6 +321,17 @@ export class Image {
   /** Like {@link fingerprints}, at once. */
   fingerprintsSync(options: Omit<FingerprintOptions, "signal"> = {}): Uint8Array<ArrayBuffer> {
     return this.#runSync("read", undefined, fingerprintFiles(this.#filesystem, options))
+  }
+
+  /** @internal Contents that will be read in a row; undefined where nothing is gained by knowing of them. */
+  expectContents(): { add(nid: bigint): void; reach(file: number): Promise<void> } | undefined {
+    const expected = ExpectedContents.of(this.#filesystem)
+    return (
+      expected && {
+        add: (nid) => expected.add(nid),
+        reach: (file) => this.#run("read", undefined, expected.reach(file)),
+      }
+    )
   }
 
   /** @internal The sidecar for digests that were computed elsewhere. */

@@ -124,7 +124,8 @@ export function* mountImage(
     if (!isDirectory(root.inode.mode)) {
       throw corrupted("root is not a directory", { nid: nidToBigInt(superblock.rootNid) })
     }
-    yield* filesystem.xattrs.prefixes()
+    // Where they lie may take several requests, and most of what is done with an image does without them.
+    if (!source.isRemote) yield* filesystem.xattrs.prefixes()
     if (options.fingerprints) yield* addSidecar(filesystem, options.fingerprints)
     return filesystem
   } catch (error) {

@@ -13,6 +13,7 @@ const REQUEST_STEAL = 1
 const REQUEST_DIRECT = 2
 const REQUEST_SEIZE = 4
 const REQUEST_VERIFY = 8
+const REQUEST_SPARE = 16
 
 const SLOT_NEED_PAGE = 0
 const SLOT_NEED_COUNT = 1
@@ -58,18 +59,26 @@ export class Slot {
 
   /**
    * Plans to fill `want` pages from `page` on of the content described. `seizes`: takes pages over that another worker is
-   * filling; `verifies`: {@link finish} will be given what was verified. Answers a status.
+   * filling; `verifies`: {@link finish} will be given what was verified; `isSparing`: nothing is read but what holds bytes of
+   * these pages. Answers a status.
    */
   plan(
     content: ContentDescription,
     page: number,
     want: number,
-    { seizes = false, verifies = false }: { seizes?: boolean; verifies?: boolean } = {},
+    {
+      seizes = false,
+      verifies = false,
+      isSparing = false,
+    }: { seizes?: boolean; verifies?: boolean; isSparing?: boolean } = {},
   ): number {
     writeDescription(this.#words, content)
     this.#home.epochAtPlan = this.#home.fillEpoch
     const request =
-      (this.isSync ? REQUEST_STEAL : 0) | (seizes ? REQUEST_SEIZE : 0) | (verifies ? REQUEST_VERIFY : 0)
+      (this.isSync ? REQUEST_STEAL : 0) |
+      (seizes ? REQUEST_SEIZE : 0) |
+      (verifies ? REQUEST_VERIFY : 0) |
+      (isSparing ? REQUEST_SPARE : 0)
     return this.#exports.planFill(this.#worker, this.#address, page, want, request)
   }
 

@@ -12,6 +12,7 @@ import {
   entrySize,
   filterBit,
   fullName,
+  LONG_PREFIX_FLAG,
   type LongPrefix,
   parseInlineXattrs,
   parseLongPrefix,
@@ -100,7 +101,25 @@ export class Xattrs {
   *fingerprintName(): Operation<Uint8Array | undefined> {
     const index = this.#superblock.fingerprintPrefix
     if (index === undefined) return undefined
-    return fullName({ nameIndex: 0x80 | index, nameSuffix: new Uint8Array(0) }, yield* this.prefixes())?.name
+    return fullName(
+      { nameIndex: LONG_PREFIX_FLAG | index, nameSuffix: new Uint8Array(0) },
+      yield* this.prefixes(),
+    )?.name
+  }
+
+  /**
+   * The value of the attribute that carries fingerprints as mkfs.erofs stores it: inline, its name being no more than the
+   * prefix that the superblock names. For that the table of prefixes need not be there; undefined says nothing.
+   */
+  *inlineFingerprint(node: Node): Operation<Uint8Array | undefined> {
+    const { fingerprintPrefix: index, prefixCount } = this.#superblock
+    if (index === undefined || index >= prefixCount) return undefined
+    const body = yield* this.#body(node)
+    if (!body) return undefined
+    const { inlineStart } = parseXattrHeader(body)
+    return parseInlineXattrs(body, inlineStart).find(
+      ({ nameIndex, nameSuffix }) => nameIndex === (LONG_PREFIX_FLAG | index) && nameSuffix.length === 0,
+    )?.value
   }
 
   /** The table of long name prefixes (format section 7.4), read once. */

@@ -3,7 +3,9 @@
 import { describe, expect, it } from "vitest"
 import { httpSource, type Image, PagePool } from "../src/index.js"
 import { HttpServer } from "./support/http-server.js"
+import { KeptImage } from "./support/kept-image.js"
 import { LargeImage, type LargeLayout, type LargeTree } from "./support/large-image.js"
+import { sha256 } from "./support/open.js"
 import { Random } from "./support/random.js"
 
 const FILES = 10_000
@@ -120,6 +122,36 @@ describe.each(["scattered", "compact"] as const)("an image of 500 MB with %s met
     expect(count).toBe(pathsOf(TREE).length + 1)
     const content = server.content as LargeImage
     expect(server.bytes).toBeLessThanOrEqual(2 * content.metadataBytes)
+    await image.close()
+  })
+})
+
+/**
+ * Requests for a file in a directory of the root. One leads to the next: the superblock with the root, the file's inode, the
+ * packed inode with its index, the data. Where inodes lie in the metabox, its own inode comes before them; if its indexes
+ * or directories lie apart from them, these too.
+ */
+describe.each([
+  ["plain", 3],
+  ["lz4hc-64k-zt", 2],
+  ["lz4-frag", 4],
+  ["lz4-allfrag", 4],
+  ["frag-dedupe", 4],
+  ["digest-default", 4],
+  ["metabox-frag", 5],
+  ["lz4-meta", 5],
+  ["all-meta", 7],
+])("a large image of mkfs.erofs, %s", (name, requests) => {
+  it(`costs ${requests} requests and 256 KiB for a file of 4 KiB`, async () => {
+    const content = new KeptImage(name)
+    const server = await HttpServer.start(content)
+    const pool = await PagePool.create({ bytes: 16 << 20 })
+    const image = await pool.mount(await httpSource(server.url))
+    const bytes = await image.readFile(content.path)
+    expect(bytes).toHaveLength(4096)
+    expect(sha256(bytes)).toBe(content.sha256)
+    expect(server.requests.length).toBeLessThanOrEqual(requests)
+    expect(server.bytes).toBeLessThanOrEqual(256 << 10)
     await image.close()
   })
 })

@@ -29,6 +29,7 @@ import {
   Range,
   REQUEST_DIRECT,
   REQUEST_SEIZE,
+  REQUEST_SPARE,
   REQUEST_STEAL,
   RUN_LIMIT,
   Slot,
@@ -179,7 +180,7 @@ function gatherExtents(slot: Slot): i32 {
     return status
   }
   // Whoever wants one page gets it alone, with nothing that might not be had.
-  if (slot.want == 1) return OK
+  if (slot.want == 1 || slot.request & REQUEST_SPARE) return OK
   const goal = min<u64>(alignUp(slot.coverEnd, PAGE_SIZE), slot.size)
   while (slot.coverEnd < goal) {
     const status = addExtent(slot, goal, goal, false)

@@ -9,7 +9,7 @@ import type { ContentJob } from "./content-reader.js"
 import { JOBS_OPTION, jobsOf } from "./crew.js"
 import { DONE, FAILED, reasonOf, UsageError } from "./exit.js"
 import { sha256OfFingerprint } from "./facts.js"
-import { entriesOf, imageFileOf, withImage } from "./mounted.js"
+import { entriesOf, imageFileOf, isLocal, withImage } from "./mounted.js"
 import { escapeControls, type Json, toJson } from "./print.js"
 import { Progress } from "./progress.js"
 import { unpackError } from "./transport.js"
@@ -22,6 +22,8 @@ interface Damage {
 
 /** Files that are read together where several threads read; alone, one after the other, so that damage is told at once. */
 const ROUND_FILES = 4096
+/** As many where one thread reads what comes from afar, so that contents can be fetched ahead. */
+const REMOTE_ROUND_FILES = 512
 /** Places of one file that are named. */
 const MAX_DAMAGES_OF_FILE = 64
 
@@ -107,13 +109,15 @@ class Checker {
   }
 
   async check(): Promise<number> {
-    const roundFiles = this.#crew.isAlone ? 1 : ROUND_FILES
+    const { args } = this.#call
+    const file = imageFileOf(args)
+    const roundFiles = !this.#crew.isAlone ? ROUND_FILES : isLocal(file) ? 1 : REMOTE_ROUND_FILES
     const onError = (error: unknown, path: string): void => this.#damaged({ path, error })
     try {
-      for await (const entry of entriesOf(this.#image, imageFileOf(this.#call.args), { onError })) {
+      for await (const entry of entriesOf(this.#image, file, { onError })) {
         await this.#checkEntry(entry)
         if (this.#jobs.length >= roundFiles) await this.#endRound()
-        else if (this.#crew.isAlone) await this.#tell()
+        else if (this.#crew.isAlone && this.#jobs.length === 0) await this.#tell()
       }
       await this.#endRound()
     } finally {

@@ -33,9 +33,9 @@ export class ContentCrew {
   async read(jobs: ContentJob[]): Promise<ContentReport[]> {
     const sizes = jobs.map(({ size }) => size)
     const round = roundOf(jobs, sizes)
-    const show = (): void => this.#progress.round(countsOf(round.counters))
-    const work = (): Promise<ContentReport[]> => this.#reader.work(round, show)
     const isShared = !this.isAlone && jobs.length > 1
+    const show = (): void => this.#progress.round(countsOf(round.counters))
+    const work = (): Promise<ContentReport[]> => this.#reader.work(round, show, { isAlone: !isShared })
     const reports = (isShared ? await this.#crew.share(round, work, show) : [await work()]).flat()
     const bytes = reports.reduce((sum, report) => sum + report.bytes, 0)
     this.#progress.endRound({ entries: reports.length, bytes })

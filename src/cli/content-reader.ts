@@ -51,15 +51,26 @@ export class ContentReader {
     this.#settings = settings
   }
 
-  /** Does jobs of a round until none is left, or damage ends it. `onProgress` is called often. */
-  async work(round: Round<ContentJob[]>, onProgress: () => void = () => {}): Promise<ContentReport[]> {
+  /**
+   * Does jobs of a round until none is left, or damage ends it. `onProgress` is called often; `isAlone`: no
+   * other thread takes any of them.
+   */
+  async work(
+    round: Round<ContentJob[]>,
+    onProgress: () => void = () => {},
+    { isAlone = false } = {},
+  ): Promise<ContentReport[]> {
     const { jobs, counters } = round
     const reports: ContentReport[] = []
     this.#onBytes = (count) => {
       countBytes(counters, count)
       onProgress()
     }
+    // Others take jobs, too: then there is no saying which ones come next here.
+    const expected = isAlone ? this.#image.expectContents() : undefined
+    for (const { nid } of jobs) expected?.add(nid)
     for (const job of takeJobs(round)) {
+      await expected?.reach(job)
       const report = await this.#read(job, jobs[job] as ContentJob)
       reports.push(report)
       countEntry(counters)

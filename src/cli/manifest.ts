@@ -109,8 +109,13 @@ export async function* manifestEntries(
   entries.sort((a, b) => compareNames(a.pathBytes, b.pathBytes))
   const first = new Map<bigint, string>()
   const buffer = new Uint8Array(PIECE)
+  const expected = image.expectContents()
+  const files = entries.filter((entry) => entry.isFile())
+  for (const { nid } of files) expected?.add(nid)
+  let file = 0
   for (const entry of entries) {
     onEntry(entry)
+    if (entry.isFile()) await expected?.reach(file++)
     yield [entry.path, await describe(image, entry, first, buffer)]
   }
 }

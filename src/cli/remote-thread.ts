@@ -22,7 +22,7 @@ const { start, bytes, signal, port } = workerData as {
 
 /** Opens the file, which must be the one that the other thread has open. */
 async function open(): Promise<AsyncSource> {
-  const source = await openRemote(start.name, start.access)
+  const source = await openRemote(start.name, start.access, { hasBeginning: true })
   if (source.size === start.size && source.identity === start.identity) return source
   throw new ErofsError("ESTALE", `${source.name}: the file has changed while it was being read`)
 }

@@ -9,11 +9,20 @@ import type { AsyncSource } from "../source/source.js"
 import type { Access } from "./access.js"
 import { findCredentials } from "./login.js"
 
-/** Opens a URL or a layer in a registry, to be read in the background. */
-export async function openRemote(name: string, access: Access): Promise<AsyncSource> {
+/**
+ * Opens a URL or a layer in a registry, to be read in the background. `hasBeginning`: somebody else has read its beginning
+ * already.
+ */
+export async function openRemote(
+  name: string,
+  access: Access,
+  { hasBeginning = false } = {},
+): Promise<AsyncSource> {
+  // What is kept already need not be asked for.
+  const isBare = hasBeginning || access.cache !== undefined
   const source = await (isOciReference(name)
     ? openLayer(name, access)
-    : httpSource(name, { headers: access.headers }))
+    : httpSource(name, { headers: access.headers, ...(isBare && { first: 0 }) }))
   return access.cache === undefined ? source : await cachedSource(source, directoryStore(access.cache))
 }
 

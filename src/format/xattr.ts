@@ -25,7 +25,8 @@ export const NAME_PREFIXES = [
 
 const PREFIX_BYTES = NAME_PREFIXES.map(encodeName)
 const WHOLE_NAMES = [2, 3]
-const LONG_PREFIX_FLAG = 0x80
+/** The bit of a name's index that says that its prefix is one of the long ones. */
+export const LONG_PREFIX_FLAG = 0x80
 const MAX_LONG_PREFIX_SIZE = 256
 
 /** The head of an inode's xattr body (format section 7.1). */

@@ -143,6 +143,19 @@ class Cached implements CachedSource {
     return length
   }
 
+  /** Tells the source what is not kept of it. */
+  expect(offset: number, length: number): void {
+    if (this.#source.expect) this.#expectMissing(offset, length).catch(() => {})
+  }
+
+  async #expectMissing(offset: number, length: number): Promise<void> {
+    const end = Math.ceil(Math.min(offset + length, this.size) / CACHE_PAGE)
+    for (let page = Math.floor(offset / CACHE_PAGE); page < end; page++) {
+      if (await this.#page(page)) continue
+      this.#source.expect?.(page * CACHE_PAGE, Math.min(CACHE_PAGE, this.size - page * CACHE_PAGE))
+    }
+  }
+
   stats(): SourceStats {
     return { ...(this.#source.stats?.() ?? { requests: 0, bytes: 0 }), cachedBytes: this.#cachedBytes }
   }

@@ -62,9 +62,35 @@ export class HttpRequests {
     return this.#size
   }
 
+  /** Whether the file has been found to have changed: what is known of it must not be used any more. */
+  get isStale(): boolean {
+    return this.#stale !== undefined
+  }
+
   /** What the version that is being read is known by. */
   get validator(): Validator | undefined {
     return this.#pinned
+  }
+
+  /**
+   * Asks for the first `length` bytes, whose answer tells the size, too. Answers the bytes, which are all of them for a
+   * shorter file; undefined where the answer does not serve, so that the size has to be found out otherwise. Throws ENOENT,
+   * EIO.
+   */
+  async beginning(length: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    return await this.#attempt(signal, async (exchange, cache) => {
+      const response = await this.#send(exchange, "GET", { start: 0, end: length }, cache)
+      const { status, headers } = response
+      if (isTransientStatus(status)) throw this.#refused(response)
+      if (status === 404 || status === 410) throw this.#error("ENOENT", `HTTP ${status}`)
+      const size = sizeOfBeginning(response, length)
+      if (size === undefined) return undefined
+      const expected = Math.min(length, size)
+      const bytes = expected === 0 ? new Uint8Array(0) : await this.#receiveAll(exchange, expected)
+      this.#checkVersion(response, size)
+      this.#pin(headers, size)
+      return bytes
+    })
   }
 
   /** Finds out the size with a HEAD request. Answers false where the server refuses those or does not tell it. */
@@ -299,6 +325,21 @@ export class HttpRequests {
       error.retryAfter,
     )
   }
+}
+
+/** Bytes of the file whose first `length` bytes an answer gives; undefined if it does not give them or does not tell. */
+function sizeOfBeginning({ status, headers }: Response, length: number): number | undefined {
+  if (isEncoded(headers)) return undefined
+  const range = headers.get("content-range")
+  if (status === 416) return parseUnsatisfiedRange(range) === 0 ? 0 : undefined
+  if (status === 200) {
+    // Servers that ignore ranges give short files just as well.
+    const size = contentLength(headers)
+    return size !== undefined && size <= length ? size : undefined
+  }
+  const told = status === 206 ? parseContentRange(range) : undefined
+  if (told?.total === undefined) return undefined
+  return told.start === 0 && told.end === Math.min(length, told.total) ? told.total : undefined
 }
 
 /** The answer is about another version of the file; the message says how it differs. */

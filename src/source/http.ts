@@ -2,6 +2,7 @@
 /** A file on a web server or in an object store, read by ranges. */
 import { ErofsError } from "../errors.js"
 import { type Abortable, checkOptions } from "../options.js"
+import { Ahead } from "./ahead.js"
 import { Coalescer } from "./coalesce.js"
 import type { FetchFunction } from "./exchange.js"
 import { HttpRequests, RangesIgnored } from "./http-requests.js"
@@ -18,6 +19,12 @@ export interface HttpOptions extends Abortable {
   credentials?: RequestCredentials
   /** Bytes of the file, if they are known: nothing is asked of the server then before the first read. */
   size?: number
+  /**
+   * Bytes from the beginning that are asked for when the file is opened: they are needed in any case, and the answer tells
+   * the size, so that a request of its own is spared. They stay in memory. With 0 only the size is asked for, by HEAD: for
+   * files whose beginning is likely to be in a cache. Default: as much as `granularity`.
+   */
+  first?: number
   /**
    * What names these very bytes, for {@link cachedSource}, where the caller knows it: a digest. Default: the URL with the
    * version that the server tells.
@@ -60,6 +67,7 @@ const KNOWN = [
   "headers",
   "credentials",
   "size",
+  "first",
   "identity",
   "whole",
   "concurrency",
@@ -73,9 +81,9 @@ const KNOWN = [
 ] as const
 
 /**
- * Opens a file on a web server, to be read by ranges. Asks for its size unless that is given: with HEAD, and where that is
- * refused with a request for the first byte. Works in browsers (across origins the server must allow it, see
- * docs/hosting.md), Node, Deno and Bun.
+ * Opens a file on a web server, to be read by ranges. Asks for its beginning, unless the size is given, and learns the size
+ * from the answer; where the server does not tell it so, with HEAD, and where that is refused with a request for the first
+ * byte. Works in browsers (across origins the server must allow it, see docs/hosting.md), Node, Deno and Bun.
  *
  *     const image = await pool.mount(await httpSource("https://example.org/rootfs.erofs"))
  *
@@ -101,9 +109,13 @@ class RemoteFile implements HttpSource {
   readonly #requests: HttpRequests
   readonly #coalescer: Coalescer
   readonly #mayBeWhole: boolean
+  readonly #ahead: Ahead
   readonly #closing = new AbortController()
   readonly #identity: string | undefined
   #whole: WholeFile | undefined
+  /** The file's beginning, if it was asked for when the file was opened. */
+  #beginning: Uint8Array = new Uint8Array(0)
+  readonly #first: number
   size: number
 
   constructor(url: string, options: HttpOptions) {
@@ -112,6 +124,7 @@ class RemoteFile implements HttpSource {
     const number = (name: keyof HttpOptions, least: number, fallback: number): number =>
       wholeNumber(name, options[name], least) ?? fallback
     this.granularity = number("granularity", 1, 64 << 10)
+    this.#first = number("first", 0, this.granularity)
     const size = wholeNumber("size", options.size, 0)
     this.size = size ?? 0
     this.#identity = options.identity
@@ -131,6 +144,7 @@ class RemoteFile implements HttpSource {
     )
     const limits = { gap: number("gap", 0, 4 << 10), max: number("maxRequest", 1, 4 << 20) }
     this.#coalescer = new Coalescer((range, sink, signal) => this.#fetch(range, sink, signal), limits)
+    this.#ahead = new Ahead((target, offset) => this.#coalescer.read(target, offset))
   }
 
   /** What names these very bytes: the URL, the version and the size. */
@@ -145,8 +159,14 @@ class RemoteFile implements HttpSource {
   async open(given: AbortSignal | undefined): Promise<void> {
     const signal = given ?? this.#closing.signal
     signal.throwIfAborted()
-    if (this.#requests.size === undefined && !(await this.#requests.head(signal))) await this.#probe(signal)
+    if (this.#requests.size === undefined) await this.#findSize(signal)
     this.size = this.#requests.size as number
+  }
+
+  async #findSize(signal: AbortSignal): Promise<void> {
+    const beginning = this.#first > 0 ? await this.#requests.beginning(this.#first, signal) : undefined
+    if (beginning) this.#beginning = beginning
+    else if (!(await this.#requests.head(signal))) await this.#probe(signal)
   }
 
   async #probe(signal: AbortSignal): Promise<void> {
@@ -165,7 +185,26 @@ class RemoteFile implements HttpSource {
   ): Promise<number> {
     if (this.#closing.signal.aborted) throw new ErofsError("EBADF", `${this.name} is closed`)
     const part = target.subarray(0, Math.max(0, this.size - offset))
-    return await this.#coalescer.read(part, offset, signal)
+    signal?.throwIfAborted()
+    const known = this.#requests.isStale ? 0 : await this.#readKnown(part, offset, signal)
+    if (this.#closing.signal.aborted) throw this.#closing.signal.reason
+    return known + (await this.#coalescer.read(part.subarray(known), offset + known, signal))
+  }
+
+  /** Copies bytes from `offset` on that need not be asked for any more. Answers how many. */
+  async #readKnown(target: Uint8Array, offset: number, signal: AbortSignal | undefined): Promise<number> {
+    const beginning = this.#beginning.subarray(offset, offset + target.length)
+    target.set(beginning)
+    const count = beginning.length
+    const rest = target.subarray(count)
+    return rest.length === 0 ? count : count + (await this.#ahead.read(rest, offset + count, signal))
+  }
+
+  expect(offset: number, length: number): void {
+    if (this.#closing.signal.aborted || this.#whole) return
+    const end = Math.min(this.size, offset + length)
+    const start = Math.max(offset, this.#beginning.length)
+    if (end > start) this.#ahead.expect(start, end)
   }
 
   stats(): SourceStats {
@@ -176,6 +215,7 @@ class RemoteFile implements HttpSource {
   close(): void {
     this.#closing.abort(new ErofsError("EBADF", `${this.name} is closed`))
     this.#coalescer.close(this.#closing.signal.reason)
+    this.#ahead.close()
     this.#whole = undefined
   }
 

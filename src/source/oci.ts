@@ -183,6 +183,10 @@ class RegistryLayer implements OciSource {
     return this.#blob.read(target, offset, options)
   }
 
+  expect(offset: number, length: number): void {
+    this.#blob.expect?.(offset, length)
+  }
+
   /** Requests for manifests and tokens, and those that were redirected, are counted too. */
   stats(): SourceStats {
     const { requests, bytes } = this.#registry.counters

@@ -29,6 +29,9 @@ export function offsetSource(source: Source, offset: number, length = source.siz
   if (isAsyncSource(source)) {
     part.read = (target: Uint8Array, at: number, options: { signal?: AbortSignal }) =>
       source.read(cut(target, at), offset + at, options)
+    if (source.expect) {
+      part.expect = (at: number, bytes: number) => source.expect?.(offset + at, Math.min(bytes, length - at))
+    }
   }
   return part as unknown as Source
 }

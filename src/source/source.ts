@@ -52,6 +52,11 @@ export interface AsyncSource extends SourceBase {
    * JavaScript of this thread may write to shared memory, not a system call that outlives it.
    */
   read(target: Uint8Array, offset: number, options: { signal?: AbortSignal | undefined }): Promise<number>
+  /**
+   * Told that bytes will be read soon, in about this order. A source whose requests take time may fetch them ahead, as far as
+   * it has room for them. Nothing fails here.
+   */
+  expect?(offset: number, length: number): void
 }
 
 /** Any source. */

@@ -7,12 +7,12 @@ import { deviceNumber, type Inode } from "../format/inode.js"
 import { isDevice, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../format/mode.js"
 import { compareNames, encodeName } from "../format/names.js"
 import { type Abortable, checkOptions } from "../options.js"
-import { Walk, type WalkEntry } from "../walk.js"
+import type { WalkEntry } from "../walk.js"
 import type { NamedXattr } from "../xattrs.js"
 import { MemberContent } from "./content.js"
 import * as header from "./header.js"
 import { encodeMember, paddingOf, type TarMember } from "./member.js"
-import { PathOrder } from "./order.js"
+import { Upcoming } from "./upcoming.js"
 
 /** How far an archive is. */
 export interface TarProgress {
@@ -66,7 +66,7 @@ const END_SIZE = 2 * header.TAR_BLOCK
 export class TarWriter {
   readonly #filesystem: Filesystem
   readonly #options: TarOptions
-  readonly #order: PathOrder
+  readonly #upcoming: Upcoming
   readonly #prefix: string
   /** Path of the image that the names count from; known once its entry is. */
   #root: string | undefined
@@ -90,12 +90,11 @@ export class TarWriter {
     this.#filesystem = filesystem
     this.#options = options
     this.#prefix = prefixOf(options.prefix ?? "")
-    const walk = new Walk(filesystem, {
+    this.#upcoming = new Upcoming(filesystem, path, {
       ...(filter && { filter }),
       ...(onError && { onError }),
       ...(signal && { signal }),
     })
-    this.#order = new PathOrder(walk, path)
   }
 
   /** Writes the archive's next bytes into all of `into`. Answers how many: fewer only at the end, then 0. */
@@ -140,7 +139,7 @@ export class TarWriter {
       this.#zeros -= count
       return count
     }
-    const entry = yield* this.#order.next()
+    const entry = yield* this.#upcoming.next()
     if (entry) yield* this.#begin(entry)
     else this.#end()
     return 0
@@ -193,6 +192,7 @@ export class TarWriter {
     const { inodes } = this.#filesystem
     const node = inodes.hold(entry.node)
     try {
+      yield* this.#upcoming.reach()
       const content = yield* inodes.contentOf(node)
       this.#file = new MemberContent(this.#filesystem, node, content, (error, isNew) => {
         if (isNew) this.#report(error, entry)

@@ -10,8 +10,9 @@ import { parseHeaders } from "../../src/cli/access.js"
 import { StreamReader } from "../../src/cli/stream-reader.js"
 import { cli, describeTree, fixturePath, output, scratch } from "../support/cli.js"
 import { readFixture } from "../support/flat-image.js"
+import { listWithGnuTar } from "../support/gnu-tar.js"
 import { HttpServer } from "../support/http-server.js"
-import { LargeImage } from "../support/large-image.js"
+import { LargeImage, type LargeTree } from "../support/large-image.js"
 import { manifestOf, openFixture } from "../support/open.js"
 import { Random } from "../support/random.js"
 import { FakeRegistry } from "../support/registry.js"
@@ -57,7 +58,7 @@ describe("URLs", () => {
         local.replaceAll(/ +/g, " "),
       )
     }
-    expect(server.requests.length).toBeGreaterThan(1)
+    expect(server.requests.length).toBeGreaterThan(0)
   })
 
   it("work for further devices, and with an offset", async () => {
@@ -121,6 +122,60 @@ describe("URLs", () => {
     expect(server.gets).toEqual([])
   })
 
+  it("are read ahead: contents of many files take few requests, and come out the same", async () => {
+    const tree: LargeTree = {}
+    for (let i = 0; i < 40; i++) {
+      tree[`directory-${i}`] = Object.fromEntries(
+        Array.from({ length: 20 }, (_, k) => [`file-${k}`, (i * 977 + k * 3571) % 30_000]),
+      )
+    }
+    for (const layout of ["scattered", "compact"] as const) {
+      const content = new LargeImage(tree, layout)
+      const server = await HttpServer.start(content)
+      const path = join(scratch(), "image")
+      writeFileSync(path, server.slice(0, content.size - 1))
+      for (const command of ["check", "manifest", "tar"]) {
+        const target = command === "tar" ? ["-o", join(scratch(), "tar")] : []
+        server.requests.length = 0
+        const remote = await output(command, ...target, server.url)
+        expect(server.requests.length).toBeLessThan(80)
+        expect(server.bytes).toBeLessThan(1.3 * content.size)
+        const written = target[1] === undefined ? remote : readFileSync(target[1], "latin1")
+        const local = await output(command, ...target, path)
+        expect(written).toBe(target[1] === undefined ? local : readFileSync(target[1], "latin1"))
+      }
+    }
+  })
+
+  it("are told to be damaged as files are, in the same order", async () => {
+    const path = new URL("../fixtures/demo/aurora-damaged.erofs", import.meta.url).pathname
+    const server = await HttpServer.start(new Uint8Array(readFileSync(path)))
+    const [local, remote] = [await cli(["check", path]), await cli(["check", server.url])]
+    expect(local.code).toBe(1)
+    expect(remote).toEqual(local)
+    for (const goesOn of [[], ["--keep-going"]]) {
+      const [near, far] = [join(scratch(), "near"), join(scratch(), "far")]
+      const ofFile = await cli(["tar", ...goesOn, "-o", near, path])
+      const ofUrl = await cli(["tar", ...goesOn, "-o", far, server.url])
+      expect(ofFile.code).toBe(1)
+      expect(ofUrl).toEqual(ofFile)
+      if (goesOn.length > 0) expect(readFileSync(far).equals(readFileSync(near))).toBe(true)
+    }
+  })
+
+  it("are written as archives", async () => {
+    const server = await HttpServer.start(readFixture(NAME))
+    const folder = scratch()
+    for (const [name, image] of [
+      ["far", server.url],
+      ["near", fixturePath(NAME)],
+    ] as const) {
+      expect(await cli(["tar", "-o", join(folder, name), image])).toMatchObject({ code: 0, stderr: "" })
+    }
+    expect(readFileSync(join(folder, "far")).equals(readFileSync(join(folder, "near")))).toBe(true)
+    expect(listWithGnuTar(readFileSync(join(folder, "far"))).map(({ name }) => name)).toContain("text-300k")
+  })
+
   it("of long listings cost few requests", async () => {
     const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`file-number-${i}`, 5000]))
     const server = await HttpServer.start(new LargeImage({ many }, "scattered"))
@@ -173,9 +228,9 @@ describe.skipIf(!isBuilt)("extract", () => {
   })
 
   it("fails when the file changes, and when the server does", async () => {
-    const server = await HttpServer.start(readFixture(NAME))
-    server.behaviour = ({ method }) => {
-      if (method === "GET") server.headers = { etag: '"v2"' }
+    const server = await HttpServer.start(readFixture("lz4-c65536.erofs"))
+    server.behaviour = () => {
+      if (server.requests.length > 1) server.headers = { etag: '"v2"' }
       return false
     }
     const changed = await run("extract", server.url, join(scratch(), "x"))

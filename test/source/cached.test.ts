@@ -24,7 +24,7 @@ import { filesOf, manifestOf, sha256 } from "../support/open.js"
 import { Random } from "../support/random.js"
 
 const BYTES = new Random(11).bytes(300_001)
-const QUICK = { retryDelay: 1 }
+const QUICK = { retryDelay: 1, first: 0 }
 
 /** A source in memory that counts. */
 function countingSource(bytes = BYTES, identity: string | undefined = "place\nv1") {

@@ -15,8 +15,8 @@ import { filesOf, manifestOf, sha256 } from "../support/open.js"
 import { Random } from "../support/random.js"
 
 const BYTES = new Random(1).bytes(300_000)
-/** No time is lost in tests. */
-const QUICK = { retryDelay: 1 } as const
+/** No time is lost in tests, and nothing comes but what is asked for: what `first` brings has tests of its own. */
+const QUICK = { retryDelay: 1, first: 0 } as const
 
 async function serve(options: HttpOptions = {}, behaviour?: Behaviour) {
   const server = await HttpServer.start(BYTES)
@@ -105,11 +105,106 @@ describe("the size", () => {
   })
 })
 
+describe("the beginning", () => {
+  it("comes with the size, and is asked for once", async () => {
+    const { server, source } = await serve({ first: 65_536 })
+    expect(source.size).toBe(BYTES.length)
+    expect(server.requests.map(({ method, range }) => ({ method, ...range }))).toEqual([
+      { method: "GET", first: 0, last: 65_535 },
+    ])
+    expect(source.identity).toBe(`${server.url}\n"v1"\n${BYTES.length}`)
+    await expectBytes(source, 0, 65_536)
+    await expectBytes(source, 1000, 1010)
+    expect(server.requests).toHaveLength(1)
+    await expectBytes(source, 60_000, 70_000)
+    expect(server.gets.at(-1)?.range).toEqual({ first: 65_536, last: 69_999 })
+    await expectBytes(source, 200_000, 200_010)
+    expect(source.stats()).toEqual({ requests: 3, bytes: 65_536 + 4464 + 10 })
+  })
+
+  it("is all of a short file, whether the server knows ranges or not", async () => {
+    for (const status of [206, 200]) {
+      const { server, source } = await serve({ first: 400_000 }, (request, response, self) => {
+        if (status === 200) self.answerWell({ ...request, range: undefined }, response)
+        return status === 200
+      })
+      await expectBytes(source, 0, 300_000)
+      expect(server.requests).toHaveLength(1)
+    }
+  })
+
+  it("is as long as `first` says, and no longer than the file", async () => {
+    const { server, source } = await serve({ first: 10 })
+    expect(server.gets.map(({ range }) => range)).toEqual([{ first: 0, last: 9 }])
+    await expectBytes(source, 5, 15)
+    expect(server.gets.at(-1)?.range).toEqual({ first: 10, last: 14 })
+    const empty = await HttpServer.start(new Uint8Array(0))
+    expect((await httpSource(empty.url)).size).toBe(0)
+    expect(empty.requests).toHaveLength(1)
+  })
+
+  it.each([
+    ["the whole file", (_: unknown) => new Response(BYTES.slice(), { status: 200 })],
+    [
+      "another range",
+      () => new Response("abc", { status: 206, headers: { "content-range": "bytes 5-7/9" } }),
+    ],
+    ["a range of a file of unknown size", () => partOf("bytes 0-65535/*")],
+    ["a range that it does not tell", () => new Response(BYTES.slice(0, 65_536), { status: 206 })],
+    ["no leave", () => new Response(null, { status: 403 })],
+    ["a compressed form", () => partOf(`bytes 0-65535/${BYTES.length}`, { "content-encoding": "br" })],
+  ])("is left alone where the server gives %s: HEAD tells the size then", async (_, answer) => {
+    const server = await HttpServer.start(BYTES)
+    let asked = 0
+    const source = await httpSource(server.url, {
+      fetch: async (url, init) => (asked++ === 0 ? answer(url) : await fetch(url, init)),
+    })
+    expect(source.size).toBe(BYTES.length)
+    expect(server.requests.map(({ method }) => method)).toEqual(["HEAD"])
+    await expectBytes(source, 0, 70_000)
+    expect(server.gets.map(({ range }) => range)).toEqual([{ first: 0, last: 69_999 }])
+  })
+
+  it("that is cut short is asked for again", async () => {
+    const { server, source } = await serve({ first: 65_536 }, ({ range }, response, self) => {
+      if (self.requests.length > 1) return false
+      response.writeHead(206, self.rangeHeaders(range as { first: number; last: number }))
+      response.write(BYTES.subarray(0, 1000), () => response.destroy())
+      return true
+    })
+    await expectBytes(source, 0, 65_536)
+    expect(server.requests).toHaveLength(2)
+  })
+
+  it("is not given any more once the file has changed", async () => {
+    const { server, source } = await serve({ first: 65_536 })
+    server.headers = { etag: '"v2"' }
+    await expect(readSome(source, 100_000)).rejects.toMatchObject({ code: "ESTALE" })
+    await expect(readSome(source, 0, 10)).rejects.toMatchObject({ code: "ESTALE" })
+  })
+
+  it("is not waited for by who gives up", async () => {
+    const { source } = await serve({ first: 65_536 })
+    await expect(readSome(source, 0, 10, AbortSignal.abort("enough"))).rejects.toBe("enough")
+    source.close()
+    await expect(readSome(source, 0, 10)).rejects.toMatchObject({ code: "EBADF" })
+  })
+})
+
+/** The file's beginning as an answer that says of itself what is given. */
+function partOf(contentRange: string, headers: Record<string, string> = {}): Response {
+  return new Response(BYTES.slice(0, 65_536), {
+    status: 206,
+    headers: { "content-range": contentRange, ...headers },
+  })
+}
+
 describe("requests", () => {
   it("are made by the caller's fetch, with the caller's headers and credentials", async () => {
     const server = await HttpServer.start(BYTES)
     const seen: RequestInit[] = []
     const source = await httpSource(new URL(server.url), {
+      first: 0,
       headers: { authorization: "Bearer x" },
       credentials: "include",
       fetch: (url, init) => {
@@ -579,7 +674,7 @@ describe("giving up", () => {
 
     server.behaviour = () => true
     const opening = new AbortController()
-    const opened = httpSource(server.url, { signal: opening.signal })
+    const opened = httpSource(server.url, { first: 0, signal: opening.signal })
     await vi.waitFor(() => expect(server.requests.at(-1)?.method).toBe("HEAD"))
     opening.abort("not today")
     await expect(opened).rejects.toBe("not today")
@@ -657,6 +752,7 @@ describe("a file that changes", () => {
     const { server } = await serve()
     const caches: (RequestCache | undefined)[] = []
     const source = await httpSource(server.url, {
+      first: 0,
       fetch: async (url, init) => {
         const answer = await fetch(url, init)
         if (init.method === "HEAD") return answer

@@ -11,7 +11,7 @@ const stores = {
 }
 
 async function run() {
-  const remote = await erofs.httpSource(parameters.get("image"))
+  const remote = await erofs.httpSource(parameters.get("image"), { first: 0 })
   const store = await stores[parameters.get("store")]()
   const pool = await erofs.PagePool.create({ bytes: 2 << 20 })
   const image = await pool.mount(await erofs.cachedSource(remote, store))

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+/** Bytes that are fetched before they are read, because somebody said that they will be. */
+
+/** Bytes fetched at once, at most, and bytes that are held or on their way. */
+const MAX_PIECE = 1 << 20
+const MAX_HELD = 8 << 20
+/** Pieces that are: others have to get their requests through, too. */
+const MAX_PIECES = 32
+/** Ranges that wait to be fetched; more are forgotten. */
+const MAX_WAITING = 4096
+/** Bytes that nobody spoke of and that are fetched all the same where they lie between two ranges. */
+const GAP = 16 << 10
+/** Pieces that may be left behind: reads need not come in the very order in which they were announced. */
+const MAX_BEHIND = 4
+/** Reads in a row of what was announced and is not held, after which what is held counts as left behind. */
+const MAX_MISSED = 16
+
+/** Fills `target` with the bytes from `offset` on. */
+export type Fetch = (target: Uint8Array, offset: number) => Promise<number>
+
+/** A row of bytes that were fetched, or are being fetched. */
+interface Piece {
+  start: number
+  end: number
+  bytes: Uint8Array
+  /** Fulfilled with whether they came. */
+  arrival: Promise<boolean>
+  /** How many have not been read. */
+  left: number
+}
+
+/**
+ * Fetches ranges in the order in which they are announced, as far ahead of whoever reads them as it may hold bytes. What
+ * has been read is let go; so is what the reader has left behind. Failures are not told here: who reads such bytes fetches
+ * them himself.
+ */
+export class Ahead {
+  readonly #fetch: Fetch
+  readonly #waiting: { start: number; end: number }[] = []
+  /** In the order in which they were announced. */
+  #pieces: Piece[] = []
+  #held = 0
+  /** Reads in a row that were announced, but not held yet. */
+  #missed = 0
+
+  constructor(fetch: Fetch) {
+    this.#fetch = fetch
+  }
+
+  /** Announces bytes `start` to before `end`. */
+  expect(start: number, end: number): void {
+    const last = this.#waiting.at(-1)
+    if (last && start >= last.start && start <= last.end + GAP) last.end = Math.max(last.end, end)
+    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push({ start, end })
+    // Those who are announced in one go are fetched together.
+    queueMicrotask(() => this.#fetchMore())
+  }
+
+  /** Copies what is held, or on its way, of the bytes from `offset` on. Answers how many, from the first one on. */
+  async read(target: Uint8Array, offset: number, signal: AbortSignal | undefined): Promise<number> {
+    let done = 0
+    while (done < target.length) {
+      const at = offset + done
+      const piece = this.#pieces.find(({ start, end }) => start <= at && at < end)
+      if (!piece) this.#noteMiss(at)
+      if (!piece || !(await unlessAborted(piece.arrival, signal))) return done
+      this.#missed = 0
+      const part = piece.bytes.subarray(at - piece.start).subarray(0, target.length - done)
+      target.set(part, done)
+      done += part.length
+      piece.left -= part.length
+      this.#letGo(piece)
+    }
+    return done
+  }
+
+  /** Lets go of everything. Fetches that are under way are for others to call off. */
+  close(): void {
+    this.#waiting.length = 0
+    this.#pieces = []
+  }
+
+  /** Goes on from where the reader is, if that is beyond what is held: nobody comes back for that. */
+  #noteMiss(at: number): void {
+    const place = this.#waiting.findIndex(({ start, end }) => start <= at && at < end)
+    if (place < 0 || ++this.#missed < MAX_MISSED) return
+    this.#missed = 0
+    this.#waiting.splice(0, place)
+    const [next] = this.#waiting
+    if (next) next.start = at
+    this.#pieces = []
+    this.#held = 0
+    this.#fetchMore()
+  }
+
+  /** Lets a piece go that has been read, and those that were left behind. */
+  #letGo(used: Piece): void {
+    const at = this.#pieces.indexOf(used)
+    if (at < 0) return
+    const left = this.#pieces.filter((piece, i) => i < at - MAX_BEHIND || (i <= at && piece.left <= 0))
+    for (const piece of left) this.#held -= piece.bytes.length
+    if (left.length === 0) return
+    this.#pieces = this.#pieces.filter((piece) => !left.includes(piece))
+    this.#fetchMore()
+  }
+
+  get #hasRoom(): boolean {
+    return this.#held < MAX_HELD && this.#pieces.length < MAX_PIECES
+  }
+
+  #fetchMore(): void {
+    for (let next = this.#waiting[0]; next && this.#hasRoom; next = this.#waiting[0]) {
+      const { start } = next
+      const end = Math.min(next.end, start + MAX_PIECE)
+      next.start = end
+      if (next.start >= next.end) this.#waiting.shift()
+      if (end > start) this.#start(start, end)
+    }
+  }
+
+  #start(start: number, end: number): void {
+    const bytes = new Uint8Array(end - start)
+    this.#held += bytes.length
+    const piece = { start, end, bytes, left: bytes.length, arrival: Promise.resolve(true) }
+    piece.arrival = this.#fetch(bytes, start).then(
+      (count) => count === bytes.length,
+      () => {
+        // Others may try again.
+        piece.left = 0
+        this.#letGo(piece)
+        return false
+      },
+    )
+    this.#pieces.push(piece)
+  }
+}
+
+/** Waits for something, but rejects with the signal's reason as soon as it is aborted. */
+function unlessAborted<T>(wanted: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return wanted
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    signal.addEventListener("abort", onAbort, { once: true })
+    wanted.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort))
+  })
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+import { describe, expect, it, vi } from "vitest"
+import { Ahead } from "../../src/source/ahead.js"
+import { Random } from "../support/random.js"
+
+const MIB = 1 << 20
+const BYTES = new Random(3).bytes(40 * MIB)
+
+/** What fetches ahead, and the ranges that it fetched; nothing comes before `release` where `isHeld`. */
+function setUp({ isHeld = false, fails = (_: number): boolean => false } = {}) {
+  const fetched: [start: number, end: number][] = []
+  let release = (): void => {}
+  const held = isHeld ? new Promise<void>((resolve) => (release = resolve)) : undefined
+  const ahead = new Ahead(async (target, offset) => {
+    fetched.push([offset, offset + target.length])
+    await held
+    if (fails(offset)) throw new Error("not now")
+    target.set(BYTES.subarray(offset, offset + target.length))
+    return target.length
+  })
+  return { ahead, fetched, release: () => release() }
+}
+
+/** Reads a range; answers how many bytes came, which must be right. */
+async function read(ahead: Ahead, start: number, length: number, signal?: AbortSignal): Promise<number> {
+  const target = new Uint8Array(length)
+  const count = await ahead.read(target, start, signal)
+  expect(Buffer.compare(target.subarray(0, count), BYTES.subarray(start, start + count))).toBe(0)
+  return count
+}
+
+describe("fetching ahead", () => {
+  it("gives what was announced, neighbours in one piece", async () => {
+    const { ahead, fetched } = setUp()
+    ahead.expect(1000, 5000)
+    ahead.expect(6000, 9000)
+    ahead.expect(500_000, 500_100)
+    await vi.waitFor(() => expect(fetched).toHaveLength(2))
+    expect(fetched).toEqual([
+      [1000, 9000],
+      [500_000, 500_100],
+    ])
+    expect(await read(ahead, 1500, 100)).toBe(100)
+    expect(await read(ahead, 8000, 2000)).toBe(1000)
+    expect(await read(ahead, 100_000, 10)).toBe(0)
+    expect(await read(ahead, 500_000, 100)).toBe(100)
+    // It has been read, and is gone.
+    expect(await read(ahead, 500_000, 100)).toBe(0)
+  })
+
+  it("goes on as far as has been read, in order, and holds no more than 8 MiB", async () => {
+    const { ahead, fetched } = setUp()
+    ahead.expect(0, 40 * MIB)
+    await vi.waitFor(() => expect(fetched).toHaveLength(8))
+    for (let at = 0; at < 40 * MIB; at += MIB / 4) {
+      expect(await read(ahead, at, MIB / 4)).toBe(MIB / 4)
+      expect(fetched.length).toBeLessThanOrEqual(8 + Math.floor((at + MIB / 4) / MIB))
+    }
+    expect(fetched).toEqual(Array.from({ length: 40 }, (_, i) => [i * MIB, (i + 1) * MIB]))
+  })
+
+  it("lets go of what is left behind", async () => {
+    const { ahead, fetched } = setUp()
+    for (let i = 0; i < 40; i++) ahead.expect(i * MIB, i * MIB + 1000)
+    for (let i = 0; i < 40; i++) ahead.expect(i * MIB + MIB / 2, (i + 1) * MIB)
+    await vi.waitFor(() => expect(fetched).toHaveLength(32))
+    // Of the small ones only a late one is read; then there is room for more.
+    expect(await read(ahead, 31 * MIB, 1000)).toBe(1000)
+    expect(await read(ahead, 0, 1000)).toBe(0)
+    await vi.waitFor(() => expect(fetched.length).toBeGreaterThan(50))
+    expect(await read(ahead, MIB / 2, MIB / 2)).toBe(MIB / 2)
+  })
+
+  it("goes on where the reader is, if nothing that is held is read", async () => {
+    const { ahead, fetched } = setUp()
+    ahead.expect(0, 40 * MIB)
+    await vi.waitFor(() => expect(fetched).toHaveLength(8))
+    let count = 0
+    for (let at = 20 * MIB; count === 0 && at < 21 * MIB; at += 4096) count = await read(ahead, at, 4096)
+    expect(count).toBe(4096)
+    expect(fetched.slice(8).every(([start]) => start >= 20 * MIB)).toBe(true)
+  })
+
+  it("leaves to the reader what could not be fetched", async () => {
+    const { ahead } = setUp({ fails: (offset) => offset === 0 })
+    ahead.expect(0, 2 * MIB)
+    await new Promise<void>((resolve) => setTimeout(resolve, 1))
+    expect(await read(ahead, 1000, 1000)).toBe(0)
+    expect(await read(ahead, MIB, 1000)).toBe(1000)
+  })
+
+  it("does not keep who gives up, nor anything once it is closed", async () => {
+    const { ahead, release } = setUp({ isHeld: true })
+    ahead.expect(0, 1000)
+    await Promise.resolve()
+    const stop = new AbortController()
+    const reading = read(ahead, 0, 10, stop.signal)
+    stop.abort("enough")
+    await expect(reading).rejects.toBe("enough")
+    release()
+    expect(await read(ahead, 0, 10)).toBe(10)
+    ahead.expect(5000, 6000)
+    ahead.close()
+    expect(await read(ahead, 5000, 10)).toBe(0)
+  })
+})
