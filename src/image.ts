@@ -20,6 +20,7 @@ import {
 } from "./operations.js"
 import { type Abortable, checkOptions } from "./options.js"
 import type { Target } from "./paths.js"
+import type { Source } from "./source/source.js"
 import type { BigIntStats, Dirent, StatFs, Stats } from "./stats.js"
 import { tarPieces, tarStream } from "./tar/stream.js"
 import type { TarOptions } from "./tar/writer.js"
@@ -321,6 +322,11 @@ export class Image {
   /** Like {@link fingerprints}, at once. */
   fingerprintsSync(options: Omit<FingerprintOptions, "signal"> = {}): Uint8Array<ArrayBuffer> {
     return this.#runSync("read", undefined, fingerprintFiles(this.#filesystem, options))
+  }
+
+  /** @internal Where the bytes of the primary device come from. */
+  get primary(): Source {
+    return this.#filesystem.image.devices.primary
   }
 
   /** @internal Contents that will be read in a row; undefined where nothing is gained by knowing of them. */

@@ -2,6 +2,7 @@
 import { isErofsError } from "../errors.js"
 import type { Image } from "../image.js"
 import type { PagePool } from "../pool.js"
+import { isOciReference } from "../source/oci-reference.js"
 import type { WalkEntry } from "../walk.js"
 import { type Call, type Command, JSON_OPTION, PROGRESS_OPTION } from "./arguments.js"
 import { ContentCrew } from "./content-crew.js"
@@ -9,6 +10,7 @@ import type { ContentJob } from "./content-reader.js"
 import { JOBS_OPTION, jobsOf } from "./crew.js"
 import { DONE, FAILED, reasonOf, UsageError } from "./exit.js"
 import { sha256OfFingerprint } from "./facts.js"
+import { layerDamage } from "./layer.js"
 import { entriesOf, imageFileOf, isLocal, withImage } from "./mounted.js"
 import { escapeControls, type Json, toJson } from "./print.js"
 import { Progress } from "./progress.js"
@@ -43,13 +45,18 @@ export const check: Command = {
   options: [
     { name: "digest", help: "compare contents with fingerprints of the form sha256: and 32 bytes" },
     { name: "fingerprint", value: "NAME", help: "attribute with fingerprints, if the superblock names none" },
+    {
+      name: "no-layer-digest",
+      help: "do not compare an oci:// image as a whole with the digest of its layer",
+    },
     JSON_OPTION,
     JOBS_OPTION,
     PROGRESS_OPTION,
   ],
   notes: [
     "Prints a line for every damage (path, why, nid, offset), then what was read. The exit code is 1 if",
-    `anything is damaged. A file with ${MAX_DAMAGES_OF_FILE} damaged places is not read further.`,
+    "anything is damaged. Images in registries are read to the end once more, and compared with the digest of",
+    `their layer. A file with ${MAX_DAMAGES_OF_FILE} damaged places is not read further.`,
   ],
   words: { min: 1, max: 1 },
   async run(call: Call): Promise<number> {
@@ -120,6 +127,7 @@ class Checker {
         else if (this.#crew.isAlone && this.#jobs.length === 0) await this.#tell()
       }
       await this.#endRound()
+      await this.#checkLayer(file.path)
     } finally {
       this.#progress.end()
     }
@@ -175,6 +183,18 @@ class Checker {
       if (digest === expected) continue
       const reason = `content has digest ${digest}, its fingerprint says ${expected} (nid ${nid})`
       this.#found.push({ path, error: new Error(reason), entry })
+    }
+    await this.#tell()
+  }
+
+  /** Compares a layer of a registry with its digest, whatever lies in it. */
+  async #checkLayer(path: string): Promise<void> {
+    if (!isOciReference(path) || this.#call.args.has("no-layer-digest")) return
+    try {
+      const error = await layerDamage(this.#image, () => {})
+      if (error) this.#damaged({ path, error })
+    } catch (error) {
+      this.#damaged({ path, error })
     }
     await this.#tell()
   }

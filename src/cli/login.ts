@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
-/** Who the user is to registries: what `docker login` and `podman login` wrote down. */
+/** Who the user is to registries: what `docker login` and `podman login` wrote down, or had a helper keep. */
 import { readFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import { ErofsError } from "../errors.js"
 import { parseOciReference } from "../source/oci-reference.js"
 import type { RegistryCredentials } from "../source/token.js"
+import { askHelper } from "./credential-helper.js"
 import { codeOf } from "./exit.js"
 
 const DOCKER_HUB = ["index.docker.io", "docker.io", "registry-1.docker.io"]
+/** As what helpers know Docker Hub. */
+const DOCKER_HUB_SERVER = "https://index.docker.io/v1/"
 
 /** The credentials for the registry of a reference, from the first of the files that has some. */
 export function findCredentials(reference: string): RegistryCredentials | undefined {
@@ -29,7 +32,10 @@ function loginFiles(): string[] {
   ]
 }
 
-/** What a file says of a host: `{"auths":{"HOST":{"auth":"BASE64 OF USER:PASSWORD"}}}`. */
+/**
+ * What a file says of a host: `{"auths":{"HOST":{"auth":"BASE64 OF USER:PASSWORD"}}}`. Before that the helper is asked that
+ * it names for the host (`credHelpers`), or for all (`credsStore`), as Docker does.
+ */
 function credentialsIn(path: string, host: string): RegistryCredentials | undefined {
   let text: string
   try {
@@ -38,7 +44,10 @@ function credentialsIn(path: string, host: string): RegistryCredentials | undefi
     if (codeOf(error) === "ENOENT") return undefined
     throw error
   }
-  for (const [key, entry] of Object.entries(authsOf(text, path))) {
+  const login = parseLogin(text, path)
+  const kept = askHelpers(login, host)
+  if (kept) return kept
+  for (const [key, entry] of Object.entries(objectOf(login.auths))) {
     const { auth } = (entry ?? {}) as { auth?: unknown }
     if (typeof auth !== "string" || !isSameHost(hostOf(key), host)) continue
     const [, username, password] = /^([^:]+):(.*)$/s.exec(Buffer.from(auth, "base64").toString()) ?? []
@@ -47,13 +56,30 @@ function credentialsIn(path: string, host: string): RegistryCredentials | undefi
   return undefined
 }
 
-function authsOf(text: string, path: string): object {
+/** What stands in a file of that kind, as far as it is of interest. */
+interface Login {
+  auths?: unknown
+  credHelpers?: unknown
+  credsStore?: unknown
+}
+
+function parseLogin(text: string, path: string): Login {
   try {
-    const { auths } = JSON.parse(text) as { auths?: unknown }
-    return typeof auths === "object" && auths !== null ? auths : {}
+    return objectOf(JSON.parse(text))
   } catch (cause) {
     throw new ErofsError("EINVAL", "not a file that a login wrote", { cause, syscall: "read", path })
   }
+}
+
+function objectOf(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+function askHelpers({ credHelpers, credsStore }: Login, host: string): RegistryCredentials | undefined {
+  const [, own] = Object.entries(objectOf(credHelpers)).find(([key]) => isSameHost(hostOf(key), host)) ?? []
+  const name = own ?? credsStore
+  if (typeof name !== "string" || name === "") return undefined
+  return askHelper(name, DOCKER_HUB.includes(host) ? DOCKER_HUB_SERVER : host)
 }
 
 /** Keys are hosts, some with a scheme in front or a path behind. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Images in registries on the command line. */
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { buildImage, directory, file } from "../support/build-image.js"
@@ -70,6 +70,106 @@ describe("commands", () => {
     writeFileSync(join(folder, path), login(`https://${registry.host}/v1/`))
     vi.stubEnv(variable, join(folder, value))
     expect(await cli(["ls", "--plain-http", reference])).toMatchObject({ code: 0, stderr: "" })
+  })
+
+  describe.skipIf(process.platform === "win32")("and credentials that a helper keeps", () => {
+    /** Puts a helper into the path that answers as a shell command does, and a configuration that names it. */
+    function helper(command: string, configuration: object): { asked: () => string } {
+      const folder = scratch()
+      writeFileSync(
+        join(folder, "docker-credential-mine"),
+        `#!/bin/sh\ncat > ${folder}/asked\n${command}\n`,
+        {
+          mode: 0o755,
+        },
+      )
+      writeFileSync(join(folder, "config.json"), JSON.stringify(configuration))
+      vi.stubEnv("DOCKER_CONFIG", folder)
+      vi.stubEnv("PATH", `${folder}:${process.env.PATH}`)
+      return { asked: () => readFileSync(join(folder, "asked"), "utf8") }
+    }
+    const answer = (username: string, secret: string) =>
+      `echo '${JSON.stringify({ ServerURL: "x", Username: username, Secret: secret })}'`
+
+    it.each(["credHelpers", "credsStore"])("are asked for, by %s", async (key) => {
+      const { registry, reference } = await start()
+      registry.access = "basic"
+      const { host } = registry
+      const named = { credHelpers: { [host]: "mine" }, credsStore: "mine" }[key]
+      // What the helper says goes before what is written down.
+      const auths = { [host]: { auth: Buffer.from("user:old").toString("base64") } }
+      const { asked } = helper(answer("user", "secret"), { auths, [key]: named })
+      expect(await cli(["ls", "--plain-http", reference])).toMatchObject({ code: 0, stderr: "" })
+      expect(asked()).toBe(host)
+    })
+
+    it("are not asked for where another registry has the helper", async () => {
+      const { registry, reference } = await start()
+      registry.access = "basic"
+      helper("exit 1", { credHelpers: { "registry.example.org": "mine" } })
+      const { code, stderr } = await cli(["ls", "--plain-http", reference])
+      expect([code, stderr]).toEqual([1, expect.stringContaining("asks for a user and a password (EACCES)")])
+    })
+
+    it("fall back to what is written down where it knows none", async () => {
+      const { registry, reference } = await start()
+      registry.access = "basic"
+      const auths = { [registry.host]: { auth: Buffer.from("user:secret").toString("base64") } }
+      helper("echo 'credentials not found in native keychain'; exit 1", { auths, credsStore: "mine" })
+      expect(await cli(["ls", "--plain-http", reference])).toMatchObject({ code: 0, stderr: "" })
+    })
+
+    it.each([
+      [
+        "echo 'the keychain is locked'; exit 1",
+        "docker-credential-mine fails: the keychain is locked (EACCES)",
+      ],
+      ["exit 3", "docker-credential-mine fails: exit code 3 (EACCES)"],
+      ["echo 'not json: hidden-secret'", "gives no credentials that can be understood (EACCES)"],
+      [`echo '{"Username":"u"}'`, "gives no credentials that can be understood (EACCES)"],
+      [answer("<token>", "hidden-secret"), "gives an identity token"],
+    ])("are an error where it fails: %s", async (command, message) => {
+      const { reference } = await start()
+      helper(command, { credsStore: "mine" })
+      const { code, stderr } = await cli(["ls", "--plain-http", reference])
+      expect([code, stderr]).toEqual([1, expect.stringContaining(message)])
+      expect(stderr).not.toContain("hidden-secret")
+    })
+
+    it("are an error where the helper is not there, or no name of one", async () => {
+      const { reference } = await start()
+      helper("", { credsStore: "missing" })
+      expect((await cli(["ls", "--plain-http", reference])).stderr).toMatch(
+        /docker-credential-missing, which keeps the credentials for \S+, is not there \(EACCES\)/,
+      )
+      helper("", { credsStore: "../mine" })
+      expect((await cli(["ls", "--plain-http", reference])).stderr).toContain("can be none (EINVAL)")
+    })
+  })
+
+  it("verify layers by their digests in check, and only there", async () => {
+    const { registry, reference } = await start()
+    const check = (...options: string[]) => cli(["check", "--plain-http", ...options, reference])
+    expect(await check()).toMatchObject({ code: 0, stderr: "" })
+    const [[digest, bytes] = ["", image]] = registry.blobs
+    // A byte that no structure of the image holds.
+    const other = bytes.slice()
+    other[0] = 0xff
+    registry.blobs.set(digest, other)
+    const { code, stdout } = await check()
+    expect([code, stdout.toString()]).toEqual([
+      1,
+      expect.stringMatching(
+        new RegExp(
+          `^${reference}: the layer has digest sha256:\\w+, its manifest says ${digest}\n.* 1 damages\n$`,
+        ),
+      ),
+    ])
+    expect(JSON.parse((await check("--json")).stdout.toString())).toMatchObject({
+      damages: [{ path: reference, reason: expect.stringContaining("the layer has digest") }],
+    })
+    expect(await check("--no-layer-digest")).toMatchObject({ code: 0 })
+    expect(await cli(["ls", "--plain-http", reference])).toMatchObject({ code: 0 })
   })
 
   it("tell no registry what is meant for another", async () => {
