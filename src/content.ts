@@ -27,6 +27,8 @@ export class Content {
   /** The packed inode, where fragments lie. */
   readonly packed: Content | undefined
   #window: MetadataWindow | undefined
+  /** Fills that have been planned. */
+  fills = 0
   /** What its pages must be, of a verified file: others are not published. */
   proof: Proof | undefined
   /** Encoded extents of 4 bytes: address of every so many-th extent that was passed, by its number / HINT_STEP. */

@@ -28,6 +28,13 @@ interface DeviceRange {
   end: number
 }
 
+/** Where a file lies: what of it is its own, and its tail in the packed inode. */
+interface Place {
+  size: number
+  body: DeviceRange[]
+  tail: DeviceRange[]
+}
+
 /** Files in the order in which they will be read. */
 export class ExpectedContents {
   readonly #filesystem: Filesystem
@@ -37,6 +44,8 @@ export class ExpectedContents {
   #told = 0
   #reached = 0
   #ahead = 0
+  /** Bytes of the packed inode that have been told, up to the last ones. */
+  #tails = { start: 0, end: 0 }
 
   private constructor(filesystem: Filesystem) {
     this.#filesystem = filesystem
@@ -72,66 +81,64 @@ export class ExpectedContents {
   /** Finds out where some files lie, and tells the source in their order. */
   *#tell(nids: readonly bigint[]): Operation<void> {
     const first = this.#told
-    const found: DeviceRange[][] = []
-    const sizes: number[] = nids.map(() => 0)
-    const look = (nid: bigint, i: number): Operation<void> => this.#locate(nid, i, found, sizes)
-    yield new Together(nids.map(look))
+    const found: Place[] = nids.map(() => ({ size: 0, body: [], tail: [] }))
+    yield new Together(nids.map((nid, i) => this.#locate(nid, found[i] as Place)))
     this.#told = first + nids.length
-    for (const [i, size] of sizes.entries()) {
+    for (const [i, { size }] of found.entries()) {
       this.#sizes[first + i] = size
       this.#ahead += size
     }
     const { devices } = this.#filesystem.image
-    for (const { device, start, end } of found.flat()) devices.expect(device, start, end - start)
+    // Those of neighbours are neighbours, but not of the rest of the files: so they can be fetched together.
+    const tails = found.flatMap(({ tail }) => tail).filter((range) => this.#isNewTail(range))
+    for (const { device, start, end } of [...tails, ...found.flatMap(({ body }) => body)]) {
+      devices.expect(device, start, end - start)
+    }
   }
 
-  *#locate(nid: bigint, i: number, found: DeviceRange[][], sizes: number[]): Operation<void> {
+  /** Whether a range of the packed inode has not been told: many files' tails lie in the same extent. */
+  #isNewTail({ start, end }: DeviceRange): boolean {
+    const { start: from, end: until } = this.#tails
+    if (start >= from && end <= until) return false
+    this.#tails = { start: start >= from && start <= until ? from : start, end }
+    return true
+  }
+
+  *#locate(nid: bigint, place: Place): Operation<void> {
     const { inodes } = this.#filesystem
     const wanted = nidFromBigInt(nid)
     const node: Node = inodes.hold(inodes.resident(wanted) ?? (yield* inodes.get(wanted)))
     try {
-      if (!isRegular(node.inode.mode) || node.inode.size === 0) return
-      sizes[i] = node.inode.size
-      found[i] = yield* this.#rangesOf(yield* inodes.contentOf(node))
+      const { mode, size } = node.inode
+      if (!isRegular(mode) || size === 0) return
+      place.size = size
+      const content = yield* inodes.contentOf(node)
+      const last = yield* mapOne(this.#filesystem, content, size - 1)
+      const isFragment = last.kind === "fragment" && content.packed !== undefined
+      const end = isFragment ? last.logical : size
+      if (end > 0) place.body = yield* this.#row(content, 0, end)
+      if (!isFragment || !content.packed) return
+      place.tail = yield* this.#row(content.packed, last.physical, last.physical + size - last.logical)
     } finally {
       inodes.unhold(node)
     }
   }
 
-  /** Where a content lies: what is between its first and its last byte, if that is not much more than these. */
-  *#rangesOf(content: Content): Operation<DeviceRange[]> {
-    const [first, head] = yield* this.#rangeAt(content, 0)
-    if (first && head.logical + head.length >= content.size) return [first]
-    const [last, tail] = yield* this.#rangeAt(content, content.size - 1)
-    // The tail may lie among others' tails; the bytes before it are what most of the file is.
-    const before =
-      tail.kind === "fragment" && tail.logical > 0
-        ? yield* this.#rangeAt(content, tail.logical - 1)
-        : undefined
-    const end = before ? before[0] : last
-    const isRow =
-      first &&
-      end &&
-      first.device === end.device &&
-      end.end > first.start &&
-      end.end - first.start <= content.size + SLACK
-    const body = isRow && first && end ? [{ ...first, end: end.end }] : [first, end]
-    return [...body, before ? last : undefined].filter((range) => range !== undefined)
+  /** Where bytes of a content lie: what is between the first and the last, if that is not much more than these. */
+  *#row(content: Content, from: number, to: number): Operation<DeviceRange[]> {
+    const first = yield* this.#rangeAt(content, from)
+    const last = yield* this.#rangeAt(content, to - 1)
+    if (!first || !last) return [first ?? last].filter((range) => range !== undefined)
+    const length = last.end - first.start
+    const isRow = first.device === last.device && last.start >= first.start && length <= to - from + SLACK
+    return isRow ? [{ ...first, end: last.end }] : [first, last]
   }
 
-  /** The device's bytes that a byte of a content is made of, if it lies there; and the extent itself. */
-  *#rangeAt(content: Content, position: number): Operation<[DeviceRange | undefined, Located]> {
+  /** The device's bytes that a byte of a content is made of, if it lies there. */
+  *#rangeAt(content: Content, position: number): Operation<DeviceRange | undefined> {
     const extent = yield* mapOne(this.#filesystem, content, position)
-    const { kind, physical, device, isInline } = extent
-    if (kind === "fragment" && content.packed) {
-      const at = physical + (position - extent.logical)
-      const [range] = yield* this.#rangeAt(content.packed, at)
-      return [range, extent]
-    }
-    if (kind === "hole" || kind === "inline" || isInline) return [undefined, extent]
-    const length = extent.encodedLength || extent.length
-    return [{ device, start: physical, end: physical + length }, extent]
+    const { kind, physical, device, isInline, encodedLength, length } = extent
+    if (kind === "hole" || kind === "inline" || kind === "fragment" || isInline) return undefined
+    return { device, start: physical, end: physical + (encodedLength || length) }
   }
 }
-
-type Located = { logical: number; length: number; kind: string }

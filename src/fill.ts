@@ -13,8 +13,12 @@ import * as status from "./status.js"
 export const ATTEMPTS = 64
 /** Bytes of metadata worth reading at once, unless the source says otherwise. */
 const METADATA_WINDOW = 32 << 10
-/** Fills of no more pages are no part of a row of reads: behind them nothing is read from afar. */
+/**
+ * Fills of no more pages, and the first of a content, are taken for no part of a row of reads: from afar nothing is read that
+ * only helps those behind them.
+ */
 const FEW_PAGES = 4
+const FEW_FILLS = 4
 /** Errors that say what a source or its image is like: another image with the same content may do better. */
 const SOURCE_FAILURES: readonly ErrorCode[] = ["EIO", "EUCLEAN", "ENOTSUP", "ESTALE"]
 
@@ -228,8 +232,10 @@ function plan(slot: Slot, content: Content, page: number, want: number, use: Use
     : slot.plan(description, page, want, {
         seizes,
         verifies: content.proof !== undefined,
-        isSparing: want <= FEW_PAGES && content.devices.primary.isRemote === true,
+        isSparing:
+          want <= FEW_PAGES && content.fills < FEW_FILLS && content.devices.primary.isRemote === true,
       })
+  if (planned === status.OK) content.fills++
   content.saveHint(slot)
   return planned
 }

@@ -3,15 +3,19 @@
 
 /** Bytes fetched at once, at most, and bytes that are held or on their way. */
 const MAX_PIECE = 1 << 20
-const MAX_HELD = 8 << 20
+const MAX_HELD = 12 << 20
+/** Bytes of which is known whether they have been read. */
+const PAGE = 4096
 /** Pieces that are: others have to get their requests through, too. */
 const MAX_PIECES = 32
 /** Ranges that wait to be fetched; more are forgotten. */
 const MAX_WAITING = 4096
 /** Bytes that nobody spoke of and that are fetched all the same where they lie between two ranges. */
 const GAP = 16 << 10
-/** Pieces that may be left behind: reads need not come in the very order in which they were announced. */
-const MAX_BEHIND = 4
+/** Bytes that may lie behind the reader: reads need not come in the very order in which they were announced. */
+const MAX_BEHIND = 4 << 20
+/** Pieces that are kept though they have been read. */
+const MAX_READ = 8
 /** Reads in a row of what was announced and is not held, after which what is held counts as left behind. */
 const MAX_MISSED = 16
 
@@ -25,7 +29,8 @@ interface Piece {
   bytes: Uint8Array
   /** Fulfilled with whether they came. */
   arrival: Promise<boolean>
-  /** How many have not been read. */
+  /** Which of its pages have been read, and how many have not. */
+  pages: Uint8Array
   left: number
 }
 
@@ -40,6 +45,8 @@ export class Ahead {
   /** In the order in which they were announced. */
   #pieces: Piece[] = []
   #held = 0
+  /** Pieces that have been read to their end, the last ones: what lies there may be read again in part. */
+  #read: Piece[] = []
   /** Reads in a row that were announced, but not held yet. */
   #missed = 0
 
@@ -61,14 +68,15 @@ export class Ahead {
     let done = 0
     while (done < target.length) {
       const at = offset + done
-      const piece = this.#pieces.find(({ start, end }) => start <= at && at < end)
+      const holds = ({ start, end }: Piece): boolean => start <= at && at < end
+      const piece = this.#pieces.find(holds) ?? this.#read.find(holds)
       if (!piece) this.#noteMiss(at)
       if (!piece || !(await unlessAborted(piece.arrival, signal))) return done
       this.#missed = 0
       const part = piece.bytes.subarray(at - piece.start).subarray(0, target.length - done)
       target.set(part, done)
       done += part.length
-      piece.left -= part.length
+      noteRead(piece, at - piece.start, part.length)
       this.#letGo(piece)
     }
     return done
@@ -78,6 +86,7 @@ export class Ahead {
   close(): void {
     this.#waiting.length = 0
     this.#pieces = []
+    this.#read = []
   }
 
   /** Goes on from where the reader is, if that is beyond what is held: nobody comes back for that. */
@@ -97,10 +106,24 @@ export class Ahead {
   #letGo(used: Piece): void {
     const at = this.#pieces.indexOf(used)
     if (at < 0) return
-    const left = this.#pieces.filter((piece, i) => i < at - MAX_BEHIND || (i <= at && piece.left <= 0))
+    const isRead = ({ left }: Piece): boolean => left === 0
+    let behind = 0
+    const isLeft = (piece: Piece, i: number): boolean => {
+      if (i > at || isRead(piece)) return i <= at
+      if (i < at) behind += piece.bytes.length
+      return behind > MAX_BEHIND
+    }
+    // From the reader backwards.
+    const left = this.#pieces
+      .map((piece, i) => ({ piece, i }))
+      .reverse()
+      .filter(({ piece, i }) => isLeft(piece, i))
+      .map(({ piece }) => piece)
+      .reverse()
     for (const piece of left) this.#held -= piece.bytes.length
     if (left.length === 0) return
     this.#pieces = this.#pieces.filter((piece) => !left.includes(piece))
+    this.#read = [...this.#read, ...left.filter(isRead)].slice(-MAX_READ)
     this.#fetchMore()
   }
 
@@ -121,17 +144,26 @@ export class Ahead {
   #start(start: number, end: number): void {
     const bytes = new Uint8Array(end - start)
     this.#held += bytes.length
-    const piece = { start, end, bytes, left: bytes.length, arrival: Promise.resolve(true) }
+    const pages = new Uint8Array(Math.ceil(bytes.length / PAGE))
+    const piece = { start, end, bytes, pages, left: pages.length, arrival: Promise.resolve(true) }
     piece.arrival = this.#fetch(bytes, start).then(
       (count) => count === bytes.length,
       () => {
         // Others may try again.
-        piece.left = 0
-        this.#letGo(piece)
+        if (this.#pieces.includes(piece)) this.#held -= bytes.length
+        this.#pieces = this.#pieces.filter((one) => one !== piece)
         return false
       },
     )
     this.#pieces.push(piece)
+  }
+}
+
+/** Notes that bytes of a piece have been read. */
+function noteRead(piece: Piece, from: number, length: number): void {
+  for (let page = Math.floor(from / PAGE); page * PAGE < from + length; page++) {
+    if (piece.pages[page] === 0) piece.left--
+    piece.pages[page] = 1
   }
 }
 
