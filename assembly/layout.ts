@@ -16,7 +16,7 @@
  *              member table     MEMBER_RECORD_SIZE a mount that uses an address space
  *              pin tables       u32 a frame, one table a worker place: pins that this worker holds
  *              workers          WORKER_SIZE each: counters, exchange area, scratch, fill slots
- *              frames           PAGE_SIZE each, to the end of memory
+ *              frames           PAGE_SIZE each; behind them at least GUARD_BYTES
  *
  * The tables of spaces, aliases and members are sized for the worst case and used from their beginning: what
  * was never used was never touched, and costs address space only.
@@ -325,6 +325,8 @@ export function workerRecord(worker: usize): WorkerRecord {
 
 /** More frames or address spaces than that exceed any memory. */
 const ENTRY_LIMIT: u32 = 1 << 25
+/** Bytes behind the last frame, for decoders look that far past the end of what they fill (codec/codec.ts). */
+const GUARD_BYTES: u32 = 64
 /** Aliases there may be for every frame, and frames for every bucket of address spaces (a power of two). */
 const ALIASES_PER_FRAME: u32 = 2
 const SPACE_BUCKET_SHARE: u32 = 2
@@ -360,7 +362,7 @@ export function layOut(frameCount: u32, spaceCapacity: u32, workerCount: u32, wr
   const workers = alignUp(pinTables + (((workerCount as u64) * frameCount) << 2), PAGE_SIZE)
   const frames = alignUp(workers + (workerCount as u64) * WORKER_SIZE, PAGE_SIZE)
   const end = frames + ((frameCount as u64) << PAGE_BITS)
-  if (end > 0xffff0000) return 0
+  if (end + GUARD_BYTES > 0xffff0000) return 0
   if (write) {
     const c = control()
     c.frameCount = frameCount
@@ -384,5 +386,5 @@ export function layOut(frameCount: u32, spaceCapacity: u32, workerCount: u32, wr
     c.frames = frames as usize
     c.end = end as usize
   }
-  return end
+  return end + GUARD_BYTES
 }

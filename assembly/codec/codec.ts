@@ -9,7 +9,8 @@
  * - `target` .. `target + targetLength` is what must be filled. The `slack` bytes behind it may be
  *   overwritten with anything (0 = none); nothing else outside the target is ever written.
  * - Memory from `source - 64` to `source + sourceLength + targetLength + 64` can be read without a
- *   trap (the memory map guarantees it), but bytes outside the source never decide the result.
+ *   trap (the memory map guarantees it), but bytes outside the source never decide the result. The same
+ *   holds for the 64 bytes behind the target, which copies of short periods look at.
  * - `workspace` is CODEC_WORKSPACE_BYTES long, aligned to 64 bytes, its contents undefined on entry.
  *   All state is there or in locals: no globals, no allocation.
  * - `partial` false: the stream must decode to exactly `targetLength` bytes and end exactly at the
