@@ -54,6 +54,13 @@ describe("check", () => {
     ])
   })
 
+  it("does not read the holes of a large file, however large it says it is", async () => {
+    const hole = { isInline: false, startBlock: 2 ** 48 - 1, size: 1n << 50n }
+    expect(await output("check", imageFile(directory({ a: file("", hole), b: file("good") })))).toBe(
+      `2 files, 1 directories, 0 symlinks, 0 others, ${(1n << 50n) + 4n} bytes: 0 damages\n`,
+    )
+  })
+
   it("reads on behind damaged places of a file, but not for ever", async () => {
     const half = file(new Uint8Array(8 << 12).fill(7), { isInline: false, size: 12n << 12n })
     // The image ends with the content of the last file: the rest of it is not there.

@@ -20,7 +20,7 @@ export interface Attributes {
   size?: bigint
   /** Data behind the inode (it must fit a block) instead of in blocks of its own. Default: if it is below 2 KiB. */
   isInline?: boolean
-  /** Says that the data begins at this block. */
+  /** Says that the data begins at this block; 2^48 - 1: that it is a hole. */
   startBlock?: number
 }
 
@@ -253,7 +253,9 @@ function writeInode(image: Uint8Array, one: Placed): void {
   view.setUint16(2, xattrs.length === 0 ? 0 : 1 + (xattrs.length - XATTR_HEADER) / 4, true)
   view.setUint16(4, node.typeBits | (node.mode ?? 0), true)
   view.setBigUint64(8, node.size ?? BigInt(content.length), true)
-  view.setUint32(16, isDevice ? node.rdev : (node.startBlock ?? one.block), true)
+  const startBlock = node.startBlock ?? one.block
+  view.setUint16(6, isDevice ? 0 : startBlock / 2 ** 32, true)
+  view.setUint32(16, isDevice ? node.rdev : startBlock % 2 ** 32, true)
   view.setUint32(20, nid, true)
   view.setUint32(24, node.uid ?? 0, true)
   view.setUint32(28, node.gid ?? 0, true)
