@@ -36,6 +36,13 @@ interface BegunRound {
   others: Promise<FileResult[]>
 }
 
+/** A further name of a file. */
+interface Link {
+  entry: WalkEntry
+  path: string
+  parent: TargetDirectory
+}
+
 /** Files of a round: other threads begin with the first ones while this one still looks for more. */
 const ROUND_FILES = 256
 /** Files in rounds that have begun: what is known of them is kept until all are there. */
@@ -70,8 +77,8 @@ export class Extraction {
   #sizes: number[] = []
   #rounds: BegunRound[] = []
   #counters = newCounters()
-  /** Further names of files, which wait for the end of the rounds. */
-  #links: { entry: WalkEntry; path: string; parent: TargetDirectory }[] = []
+  /** Further names of files, by nid, which wait for the end of the rounds. */
+  #links = new Map<bigint, Link[]>()
   /** Entries whose directory is not there. */
   #skipped = 0
 
@@ -192,13 +199,15 @@ export class Extraction {
   /** Queues a file, or a further name of one. */
   #addFile(entry: WalkEntry, path: string, parent: TargetDirectory): void {
     if (this.#first.has(entry.nid)) {
-      this.#links.push({ entry, path, parent })
+      const links = this.#links.get(entry.nid)
+      if (links) links.push({ entry, path, parent })
+      else this.#links.set(entry.nid, [{ entry, path, parent }])
       return
     }
-    this.#tree.claim(path)
-    this.#first.set(entry.nid, path)
     const mayHaveXattrs = this.#keepsXattrs && entry.node.inode.xattrSize > 0
     const hasXattrs = mayHaveXattrs && this.#image.listxattrSync(entry).length > 0
+    this.#tree.claim(path)
+    this.#first.set(entry.nid, path)
     this.#jobs.push({
       nid: entry.nid,
       source: entry.path,
@@ -222,20 +231,37 @@ export class Extraction {
 
   /** Makes all files that were queued, then what waited for them. Answers false if it makes no sense to go on. */
   async #endRounds(crew: FileCrew | undefined): Promise<boolean> {
-    const mayGoOn = await this.#makeFiles(crew)
-    const links = this.#links
-    this.#links = []
-    for (const { entry, path, parent } of mayGoOn ? links : []) {
+    let mayGoOn = await this.#makeFiles(crew)
+    // The next one last.
+    let waiting = [...this.#links.values()].map((links) => links.reverse())
+    this.#links = new Map()
+    while (mayGoOn && waiting.length > 0) {
+      for (const links of waiting) this.#makeLinks(links)
+      mayGoOn = await this.#makeFiles(crew)
+      waiting = waiting.filter((links) => links.length > 0)
+    }
+    return mayGoOn
+  }
+
+  /**
+   * Makes further names of one file. If it is not there, as its first name could not be made, the next name becomes the
+   * first: it is queued, and those behind it wait for it once more.
+   */
+  #makeLinks(links: Link[]): void {
+    for (let link = links.pop(); link; link = links.pop()) {
+      const { entry, path, parent } = link
       const first = this.#first.get(entry.nid)
       try {
-        if (first === undefined) this.#addFile(entry, path, parent)
-        else this.#linkFile(first, path)
+        if (first !== undefined) {
+          this.#linkFile(first, path)
+          continue
+        }
+        this.#addFile(entry, path, parent)
+        return
       } catch (error) {
         this.#report.error(error, entry.path)
       }
     }
-    // Names whose first one could not be made.
-    return this.#jobs.length === 0 || !mayGoOn ? mayGoOn : await this.#endRounds(crew)
   }
 
   async #makeFiles(crew: FileCrew | undefined): Promise<boolean> {

@@ -9,10 +9,11 @@ import { run } from "./run.js"
  * a command's processor time goes into optimizing functions that have little left to do.
  */
 const INTERRUPT_BUDGET = 16 * 67_584
-/** The last version of Node that is known to have the flag; V8 complains aloud of flags that it has not. */
-const LAST_NODE = 24
+/** The version of Node whose V8 has the flag by this name; those after it complain aloud of it. */
+const NODE_WITH_BUDGET = 20
 
-if (process.release.name === "node" && Number.parseInt(process.versions.node, 10) <= LAST_NODE) {
+const { node, deno, bun } = process.versions
+if (deno === undefined && bun === undefined && Number.parseInt(node, 10) === NODE_WITH_BUDGET) {
   setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`)
 }
 

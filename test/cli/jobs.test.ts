@@ -94,6 +94,55 @@ describe("extract with several threads", () => {
     expect(readFileSync(join(blocked, "d", "f299"), "utf8")).toBe("content 299 ".repeat(300))
   })
 
+  it.each(["1", "3"])(
+    "makes all further names of a file whose first ones it cannot make, with %s",
+    (jobs) => {
+      const [shared, other] = [file("one inode"), file("another")]
+      const names = ["a", "b", "c", "d", "e"]
+      const image = imageFile(
+        directory({
+          ...Object.fromEntries(names.map((name) => [name, shared])),
+          ...Object.fromEntries(names.map((name) => [`other-${name}`, other])),
+          many: manyFiles(),
+        }),
+      )
+      const target = join(scratch(), "tree")
+      mkdirSync(target)
+      for (const name of ["a", "b", "other-a"]) writeFileSync(join(target, name), "mine")
+      const { code, stderr } = run("extract", "--jobs", jobs, image, target)
+      expect(code).toBe(1)
+      expect(stderr.trim().split("\n").sort()).toEqual(
+        ["a", "b", "other-a"].map((name) => `erofs-wasm extract: '/${name}': file already exists (EEXIST)`),
+      )
+      expect(readFileSync(join(target, "a"), "utf8")).toBe("mine")
+      for (const [first, rest, content] of [
+        ["c", ["d", "e"], "one inode"],
+        ["other-b", ["other-c", "other-d", "other-e"], "another"],
+      ] as const) {
+        expect(readFileSync(join(target, first), "utf8")).toBe(content)
+        for (const name of rest) expect(inodeOf(join(target, name))).toBe(inodeOf(join(target, first)))
+        expect(lstatSync(join(target, first)).nlink).toBe(1 + rest.length)
+      }
+    },
+  )
+
+  it.each(["1", "3"])("says of all names of a damaged file that it is damaged, with %s", (jobs) => {
+    const damaged = file("x".repeat(10_000), { startBlock: 1 << 20 })
+    const names = ["a", "b", "c", "d"]
+    const image = imageFile(
+      directory({ ...Object.fromEntries(names.map((name) => [name, damaged])), sound: file("sound") }),
+    )
+    const target = join(scratch(), "tree")
+    const { code, stderr } = run("extract", "--jobs", jobs, image, target)
+    expect(code).toBe(1)
+    const lines = stderr.trim().split("\n")
+    expect(lines).toHaveLength(names.length)
+    for (const [i, name] of names.entries()) {
+      expect(lines[i]).toMatch(new RegExp(`^erofs-wasm extract: '/${name}': .*\\(E\\w+, nid \\d+`))
+    }
+    expect(namesBelow(target)).toEqual(["/", "/sound"])
+  })
+
   it("names damage that another thread finds", () => {
     const path = fixturePath("lz4-legacy.erofs")
     const bytes = new Uint8Array(readFileSync(path))

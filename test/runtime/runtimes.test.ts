@@ -7,7 +7,7 @@ import { describe, expect, inject, it } from "vitest"
 import * as everywhere from "../../src/index.node.js"
 import { readManifest } from "../support/flat-image.js"
 import { need } from "./need.js"
-import { run, tool } from "./scratch.js"
+import { run, runAll, tool } from "./scratch.js"
 
 const app = inject("app")
 const manifest = readManifest("lz4.json")
@@ -74,12 +74,14 @@ describe.each(RUNTIMES)("in %s", (_title, name, command, args, version) => {
     expect(answer.pinned).toBeGreaterThan(0)
   })
 
-  it("its command line lists an image", (context) => {
+  it("its command line lists an image, and says nothing else", (context) => {
     need(context, name)
     const main = "node_modules/erofs-wasm/dist/cli/main.js"
     const rights = name === "deno" ? ["run", "--no-prompt", "--allow-read", "--allow-env"] : args
-    const listed = run(command, [...rights, main, "ls", "images/four-algorithms.erofs", "/"], app)
-    expect(listed.trim().split("\n")).toContain("text-300k")
+    const listing = [...rights, main, "ls", "images/four-algorithms.erofs", "/"]
+    const { stdout, stderr } = runAll(command, listing, app)
+    expect(stdout.trim().split("\n")).toContain("text-300k")
+    expect(stderr).toBe("")
   })
 })
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Other runtimes, bundlers and compilers, in a folder outside the project that is kept between runs. */
-import { execFileSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -69,24 +69,31 @@ function install(names: readonly string[]): string | undefined {
   }
 }
 
-/** Runs a program to its end. Throws with all that it said. */
+/** Runs a program to its end. Answers what it printed; throws with all that it said if it fails. */
 export function run(command: string, args: readonly string[], cwd: string): string {
-  try {
-    return execFileSync(command, args, {
-      cwd,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: 240_000,
-    })
-  } catch (error) {
-    const {
-      stdout = "",
-      stderr = "",
-      message,
-    } = error as { stdout?: string; stderr?: string; message: string }
-    throw Object.assign(new Error(`${message}\n${stdout}`), { stdout, stderr })
-  }
+  return runAll(command, args, cwd).stdout
 }
+
+/** Like {@link run}, and answers what the program had to say besides. */
+export function runAll(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+): { stdout: string; stderr: string } {
+  const { stdout, stderr, status, signal, error } = spawnSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 240_000,
+    maxBuffer: MAX_OUTPUT,
+  })
+  if (status === 0 && !error) return { stdout, stderr }
+  const reason = error?.message ?? `ended with ${signal ?? status}`
+  const message = `${[command, ...args].join(" ")}: ${reason}\n${stderr}\n${stdout}`
+  throw Object.assign(new Error(message), { stdout, stderr })
+}
+
+const MAX_OUTPUT = 64 << 20
 
 /** The program of a package. */
 export const tool = (...path: string[]): string => join(SCRATCH, "node_modules", ...path)
