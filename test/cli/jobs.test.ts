@@ -143,6 +143,26 @@ describe("extract with several threads", () => {
     expect(namesBelow(target)).toEqual(["/", "/sound"])
   })
 
+  it("says of all names of a file that its attributes are damaged", () => {
+    const damaged = file("content", { xattrs: { "user.unique": "value" } })
+    const names = ["a", "b", "c"]
+    const tree = directory({ ...Object.fromEntries(names.map((name) => [name, damaged])), sound: file("x") })
+    const image = imageFile(tree, (bytes) => {
+      const name = Buffer.from(bytes.buffer).indexOf("unique")
+      // The length of the name: it leaves the attributes behind.
+      bytes[name - 4] = 255
+    })
+    const target = join(scratch(), "tree")
+    const { code, stderr } = run("extract", "--jobs", "1", image, target)
+    expect(code).toBe(1)
+    const lines = stderr.trim().split("\n")
+    expect(lines).toHaveLength(names.length)
+    for (const [i, name] of names.entries()) {
+      expect(lines[i]).toMatch(new RegExp(`^erofs-wasm extract: '/${name}': .*\\(EUCLEAN, nid \\d+`))
+    }
+    expect(namesBelow(target)).toEqual(["/", "/sound"])
+  })
+
   it("names damage that another thread finds", () => {
     const path = fixturePath("lz4-legacy.erofs")
     const bytes = new Uint8Array(readFileSync(path))
