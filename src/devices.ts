@@ -89,11 +89,14 @@ export class Devices {
     }
   }
 
-  /** Tells sources that bytes of a device will be read soon; see {@link AsyncSource.expect}. Never throws. */
-  expect(id: number, offset: number, length: number): void {
+  /**
+   * Tells sources that bytes of a device will be read soon, unless the signal is aborted; see {@link AsyncSource.expect}.
+   * Never throws.
+   */
+  expect(id: number, offset: number, length: number, signal: AbortSignal): void {
     try {
       const { source, offset: at } = this.#locate(id, offset, length)
-      if (isAsyncSource(source)) source.expect?.(at, length)
+      if (isAsyncSource(source)) source.expect?.(at, length, { signal })
     } catch {
       // What is wrong is told to who reads.
     }

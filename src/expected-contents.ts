@@ -12,6 +12,7 @@ import { isRegular } from "./format/mode.js"
 import { nidFromBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
 import { isLookaheadWorthwhile } from "./lookahead.js"
+import { PAGE_SIZE } from "./page.js"
 import { isAsyncSource } from "./source/source.js"
 
 /** Bytes of contents to look ahead, and files; and files that are looked at together. */
@@ -35,7 +36,8 @@ interface Place {
   tail: DeviceRange[]
 }
 
-/** Files in the order in which they will be read. */
+/** Files in the order in which they will be read. To be closed when no more of them are read:
+ * then nothing is fetched of the rest. */
 export class ExpectedContents {
   readonly #filesystem: Filesystem
   readonly #nids: bigint[] = []
@@ -47,20 +49,32 @@ export class ExpectedContents {
   /** Bytes of the packed inode that have been told, up to the last ones. */
   #tails = { start: 0, end: 0 }
 
+  /** Aborted when no more is read. */
+  readonly #end = new AbortController()
+
   private constructor(filesystem: Filesystem) {
     this.#filesystem = filesystem
   }
 
-  /** For an image whose source gains by it; undefined for others. */
+  /**
+   * For an image whose source gains by it; undefined for others. So it is where files are verified: each is read as a whole
+   * before it is known where its pages lie.
+   */
   static of(filesystem: Filesystem): ExpectedContents | undefined {
-    const { primary } = filesystem.image.devices
-    const isWorthwhile = isLookaheadWorthwhile(filesystem) && isAsyncSource(primary) && primary.expect
-    return isWorthwhile ? new ExpectedContents(filesystem) : undefined
+    const { devices, verifier } = filesystem.image
+    const { primary } = devices
+    const canExpect = isAsyncSource(primary) && primary.expect !== undefined && !verifier
+    return canExpect && isLookaheadWorthwhile(filesystem) ? new ExpectedContents(filesystem) : undefined
   }
 
   /** Adds a file at the end. */
   add(nid: bigint): void {
     this.#nids.push(nid)
+  }
+
+  /** Forgets everything that has been told and not been read. */
+  close(): void {
+    this.#end.abort()
   }
 
   /** Says that the file with this number comes next; those before it have been read. */
@@ -70,6 +84,7 @@ export class ExpectedContents {
     // Many at a time: until half of what may be ahead has been read there is nothing to do.
     if (this.#ahead > BYTES_AHEAD / 2 || this.#told - file > FILES_AHEAD / 2) return
     while (
+      !this.#end.signal.aborted &&
       this.#told < this.#nids.length &&
       this.#ahead < BYTES_AHEAD &&
       this.#told - this.#reached < FILES_AHEAD
@@ -92,7 +107,7 @@ export class ExpectedContents {
     // Those of neighbours are neighbours, but not of the rest of the files: so they can be fetched together.
     const tails = found.flatMap(({ tail }) => tail).filter((range) => this.#isNewTail(range))
     for (const { device, start, end } of [...tails, ...found.flatMap(({ body }) => body)]) {
-      devices.expect(device, start, end - start)
+      devices.expect(device, start, end - start, this.#end.signal)
     }
   }
 
@@ -111,17 +126,27 @@ export class ExpectedContents {
     try {
       const { mode, size } = node.inode
       if (!isRegular(mode) || size === 0) return
-      place.size = size
       const content = yield* inodes.contentOf(node)
+      const from = this.#firstMissing(content, 0, size)
+      if (from >= size) return
+      place.size = size - from
       const last = yield* mapOne(this.#filesystem, content, size - 1)
       const isFragment = last.kind === "fragment" && content.packed !== undefined
       const end = isFragment ? last.logical : size
-      if (end > 0) place.body = yield* this.#row(content, 0, end)
+      if (end > from) place.body = yield* this.#row(content, from, end)
       if (!isFragment || !content.packed) return
-      place.tail = yield* this.#row(content.packed, last.physical, last.physical + size - last.logical)
+      const tailEnd = last.physical + size - last.logical
+      if (this.#firstMissing(content.packed, last.physical, tailEnd) >= tailEnd) return
+      place.tail = yield* this.#row(content.packed, last.physical, tailEnd)
     } finally {
       inodes.unhold(node)
     }
+  }
+
+  /** The first of a content's bytes `from` .. `to` that is not in the pool; `to` or more if all are. */
+  #firstMissing(content: Content, from: number, to: number): number {
+    const pages = [Math.floor(from / PAGE_SIZE), Math.ceil(to / PAGE_SIZE)] as const
+    return Math.max(from, this.#filesystem.engine.core.firstMissing(content.space, ...pages) * PAGE_SIZE)
   }
 
   /** Where bytes of a content lie: what is between the first and the last, if that is not much more than these. */

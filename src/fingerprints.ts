@@ -53,21 +53,25 @@ export function* fingerprintFiles(
     onProgress?.({ files: done, totalFiles: files.size, bytes: before + bytes, totalBytes })
   const expected = ExpectedContents.of(filesystem)
   for (const nid of files.keys()) expected?.add(nidToBigInt(nid))
-  for (const { node, path } of files.values()) {
-    if (expected) yield* expected.reach(done)
-    try {
-      const digest = yield* filesystem.inodes.withContent(node, (content) =>
-        hashContent(filesystem.engine, content, undefined, tell),
-      )
-      entries.push({ nid: nidToBigInt(node.inode.nid), digest })
-    } catch (error) {
-      const detailed = withDetails(error, { syscall: "read", path })
-      if (!onError || options.signal?.aborted) throw detailed
-      onError(detailed, path)
+  try {
+    for (const { node, path } of files.values()) {
+      if (expected) yield* expected.reach(done)
+      try {
+        const digest = yield* filesystem.inodes.withContent(node, (content) =>
+          hashContent(filesystem.engine, content, undefined, tell),
+        )
+        entries.push({ nid: nidToBigInt(node.inode.nid), digest })
+      } catch (error) {
+        const detailed = withDetails(error, { syscall: "read", path })
+        if (!onError || options.signal?.aborted) throw detailed
+        onError(detailed, path)
+      }
+      done++
+      before += node.inode.size
+      tell(0)
     }
-    done++
-    before += node.inode.size
-    tell(0)
+  } finally {
+    expected?.close()
   }
   return yield* sidecarOf(filesystem, entries)
 }

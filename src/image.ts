@@ -329,13 +329,19 @@ export class Image {
     return this.#filesystem.image.devices.primary
   }
 
-  /** @internal Contents that will be read in a row; undefined where nothing is gained by knowing of them. */
-  expectContents(): { add(nid: bigint): void; reach(file: number): Promise<void> } | undefined {
+  /**
+   * @internal Contents that will be read in a row, until it is disposed of; undefined where nothing is gained by knowing of
+   * them.
+   */
+  expectContents():
+    | ({ add(nid: bigint): void; reach(file: number): Promise<void> } & Disposable)
+    | undefined {
     const expected = ExpectedContents.of(this.#filesystem)
     return (
       expected && {
         add: (nid) => expected.add(nid),
         reach: (file) => this.#run("read", undefined, expected.reach(file)),
+        [Symbol.dispose]: () => expected.close(),
       }
     )
   }

@@ -75,7 +75,7 @@ export class ContentReader {
       onProgress()
     }
     // Others take jobs, too: then there is no saying which ones come next here.
-    const expected = isAlone ? this.#image.expectContents() : undefined
+    using expected = isAlone ? this.#image.expectContents() : undefined
     for (const { nid } of jobs) expected?.add(nid)
     for (const job of takeJobs(round)) {
       await expected?.reach(job)

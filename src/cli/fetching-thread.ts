@@ -20,7 +20,7 @@ export async function openRemoteForAll(name: string, access: Access): Promise<As
     isRemote: true,
     identity: source.identity,
     read: (target, offset, options) => source.read(target, offset, options),
-    expect: (offset, length) => source.expect?.(offset, length),
+    expect: (offset, length, options) => source.expect?.(offset, length, options),
     readSync(target, offset) {
       thread ??= new FetchingThread({ name, access, size: source.size, identity: source.identity })
       return thread.read(target, offset)

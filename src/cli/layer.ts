@@ -20,13 +20,18 @@ export async function layerDamage(
   if (!isDigest(identity) || !isAsyncSource(primary)) return undefined
   const hash = createHash(identity.replace(/:.*$/, ""))
   const buffer = new Uint8Array(PIECE)
-  primary.expect?.(0, size)
-  for (let position = 0; position < size; ) {
-    const count = await primary.read(buffer.subarray(0, size - position), position, {})
-    if (count === 0) return new Error(`the layer ends after ${position} bytes`)
-    hash.update(buffer.subarray(0, count))
-    position += count
-    onBytes(count)
+  const end = new AbortController()
+  primary.expect?.(0, size, { signal: end.signal })
+  try {
+    for (let position = 0; position < size; ) {
+      const count = await primary.read(buffer.subarray(0, size - position), position, {})
+      if (count === 0) return new Error(`the layer ends after ${position} bytes`)
+      hash.update(buffer.subarray(0, count))
+      position += count
+      onBytes(count)
+    }
+  } finally {
+    end.abort()
   }
   const digest = identity.replace(/:.*$/, `:${hash.digest("hex")}`)
   return digest === identity

@@ -109,13 +109,15 @@ export async function* manifestEntries(
   entries.sort((a, b) => compareNames(a.pathBytes, b.pathBytes))
   const first = new Map<bigint, string>()
   const buffer = new Uint8Array(PIECE)
-  const expected = image.expectContents()
-  const files = entries.filter((entry) => entry.isFile())
-  for (const { nid } of files) expected?.add(nid)
-  let file = 0
+  using expected = image.expectContents()
+  // Each once, whatever it is called.
+  const files = [...new Set(entries.filter((entry) => entry.isFile()).map(({ nid }) => nid))]
+  const turns = new Map(files.map((nid, turn) => [nid, turn]))
+  for (const nid of files) expected?.add(nid)
   for (const entry of entries) {
     onEntry(entry)
-    if (entry.isFile()) await expected?.reach(file++)
+    const turn = turns.get(entry.nid)
+    if (turn !== undefined) await expected?.reach(turn)
     yield [entry.path, await describe(image, entry, first, buffer)]
   }
 }

@@ -19,13 +19,17 @@ const MAX_READ = 8
 /** Reads in a row of what was announced and is not held, after which what is held counts as left behind. */
 const MAX_MISSED = 16
 
-/** Fills `target` with the bytes from `offset` on. */
-export type Fetch = (target: Uint8Array, offset: number) => Promise<number>
+/** Fills `target` with the bytes from `offset` on; given up once the signal is aborted. */
+export type Fetch = (target: Uint8Array, offset: number, signal: AbortSignal) => Promise<number>
 
 /** A row of bytes that were fetched, or are being fetched. */
 interface Piece {
   start: number
   end: number
+  /** That it was announced with. */
+  signal: AbortSignal | undefined
+  /** Calls its fetch off. */
+  stop: AbortController
   bytes: Uint8Array
   /** Fulfilled with whether they came. */
   arrival: Promise<boolean>
@@ -36,29 +40,33 @@ interface Piece {
 
 /**
  * Fetches ranges in the order in which they are announced, as far ahead of whoever reads them as it may hold bytes. What
- * has been read is let go; so is what the reader has left behind. Failures are not told here: who reads such bytes fetches
- * them himself.
+ * has been read is let go; so is what the reader has left behind, and what he does not want any more. Failures are not told
+ * here: who reads such bytes fetches them himself. Nor is anything fetched after one until more is announced.
  */
 export class Ahead {
   readonly #fetch: Fetch
-  readonly #waiting: { start: number; end: number }[] = []
+  #waiting: { start: number; end: number; signal: AbortSignal | undefined }[] = []
   /** In the order in which they were announced. */
   #pieces: Piece[] = []
-  #held = 0
   /** Pieces that have been read to their end, the last ones: what lies there may be read again in part. */
   #read: Piece[] = []
   /** Reads in a row that were announced, but not held yet. */
   #missed = 0
+  /** Signals that are listened to. */
+  readonly #signals = new WeakSet<AbortSignal>()
 
   constructor(fetch: Fetch) {
     this.#fetch = fetch
   }
 
-  /** Announces bytes `start` to before `end`. */
-  expect(start: number, end: number): void {
+  /** Announces bytes `start` to before `end`. They are forgotten once the signal is aborted. */
+  expect(start: number, end: number, signal?: AbortSignal): void {
+    if (signal?.aborted) return
+    if (signal) this.#listen(signal)
     const last = this.#waiting.at(-1)
-    if (last && start >= last.start && start <= last.end + GAP) last.end = Math.max(last.end, end)
-    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push({ start, end })
+    const isNeighbour = last && start >= last.start && start <= last.end + GAP
+    if (isNeighbour && last.signal === signal) last.end = Math.max(last.end, end)
+    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push({ start, end, signal })
     // Those who are announced in one go are fetched together.
     queueMicrotask(() => this.#fetchMore())
   }
@@ -84,9 +92,24 @@ export class Ahead {
 
   /** Lets go of everything. Fetches that are under way are for others to call off. */
   close(): void {
-    this.#waiting.length = 0
+    this.#waiting = []
     this.#pieces = []
     this.#read = []
+  }
+
+  #listen(signal: AbortSignal): void {
+    if (this.#signals.has(signal)) return
+    this.#signals.add(signal)
+    signal.addEventListener("abort", () => this.#forget(signal), { once: true })
+  }
+
+  /** Lets go of what was announced with a signal: others get its room. */
+  #forget(signal: AbortSignal): void {
+    const isWanted = (one: { signal: AbortSignal | undefined }): boolean => one.signal !== signal
+    this.#waiting = this.#waiting.filter(isWanted)
+    this.#callOff((piece) => !isWanted(piece))
+    this.#read = this.#read.filter(isWanted)
+    this.#fetchMore()
   }
 
   /** Goes on from where the reader is, if that is beyond what is held: nobody comes back for that. */
@@ -97,9 +120,15 @@ export class Ahead {
     this.#waiting.splice(0, place)
     const [next] = this.#waiting
     if (next) next.start = at
-    this.#pieces = []
-    this.#held = 0
+    this.#callOff(() => true)
     this.#fetchMore()
+  }
+
+  /** Lets go of pieces, also of those that are on their way. */
+  #callOff(isUnwanted: (piece: Piece) => boolean): void {
+    const pieces = this.#pieces
+    this.#pieces = pieces.filter((piece) => !isUnwanted(piece))
+    for (const piece of pieces) if (isUnwanted(piece)) piece.stop.abort()
   }
 
   /** Lets a piece go that has been read, and those that were left behind. */
@@ -120,7 +149,6 @@ export class Ahead {
       .filter(({ piece, i }) => isLeft(piece, i))
       .map(({ piece }) => piece)
       .reverse()
-    for (const piece of left) this.#held -= piece.bytes.length
     if (left.length === 0) return
     this.#pieces = this.#pieces.filter((piece) => !left.includes(piece))
     this.#read = [...this.#read, ...left.filter(isRead)].slice(-MAX_READ)
@@ -128,34 +156,44 @@ export class Ahead {
   }
 
   get #hasRoom(): boolean {
-    return this.#held < MAX_HELD && this.#pieces.length < MAX_PIECES
+    const held = this.#pieces.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    return held < MAX_HELD && this.#pieces.length < MAX_PIECES
   }
 
   #fetchMore(): void {
     for (let next = this.#waiting[0]; next && this.#hasRoom; next = this.#waiting[0]) {
-      const { start } = next
+      const { start, signal } = next
       const end = Math.min(next.end, start + MAX_PIECE)
       next.start = end
       if (next.start >= next.end) this.#waiting.shift()
-      if (end > start) this.#start(start, end)
+      if (end > start) this.#start(start, end, signal)
     }
   }
 
-  #start(start: number, end: number): void {
+  #start(start: number, end: number, signal: AbortSignal | undefined): void {
     const bytes = new Uint8Array(end - start)
-    this.#held += bytes.length
     const pages = new Uint8Array(Math.ceil(bytes.length / PAGE))
-    const piece = { start, end, bytes, pages, left: pages.length, arrival: Promise.resolve(true) }
-    piece.arrival = this.#fetch(bytes, start).then(
-      (count) => count === bytes.length,
-      () => {
-        // Others may try again.
-        if (this.#pieces.includes(piece)) this.#held -= bytes.length
-        this.#pieces = this.#pieces.filter((one) => one !== piece)
-        return false
-      },
-    )
+    // Of its own: many listeners to one signal are taken for a leak.
+    const stop = new AbortController()
+    const arrival = Promise.resolve(true)
+    const piece = { start, end, signal, stop, bytes, pages, left: pages.length, arrival }
+    piece.arrival = this.#fetch(bytes, start, stop.signal)
+      .then(
+        (count) => count === bytes.length,
+        () => false,
+      )
+      .then((hasCome) => {
+        if (!hasCome) this.#fail(piece)
+        return hasCome
+      })
     this.#pieces.push(piece)
+  }
+
+  /** What waits would hardly fare better, one after the other; more may be announced. */
+  #fail(piece: Piece): void {
+    if (!this.#pieces.includes(piece)) return
+    this.#pieces = this.#pieces.filter((one) => one !== piece)
+    this.#waiting = []
   }
 }
 

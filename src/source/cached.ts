@@ -99,6 +99,8 @@ class Cached implements CachedSource {
   readonly #blocks = new Map<number, Promise<Block>>()
   readonly #writes = new Map<number, Promise<void>>()
   #cachedBytes = 0
+  /** Fulfilled when everything that was announced has been passed on, in its order. */
+  #expected: Promise<void> = Promise.resolve()
   #stale: unknown
 
   constructor(source: AsyncSource, store: CacheStore, identity: string, prefix: string, checksum: Checksum) {
@@ -144,16 +146,29 @@ class Cached implements CachedSource {
   }
 
   /** Tells the source what is not kept of it. */
-  expect(offset: number, length: number): void {
-    if (this.#source.expect) this.#expectMissing(offset, length).catch(() => {})
+  expect(offset: number, length: number, options: { signal?: AbortSignal | undefined } = {}): void {
+    if (!this.#source.expect) return
+    // The store is asked at once, and may answer in any order.
+    const missing = this.#missing(offset, length, options.signal)
+    this.#expected = this.#expected.then(async () => {
+      for (const { page, end } of await missing) {
+        const position = page * CACHE_PAGE
+        this.#source.expect?.(position, Math.min(end * CACHE_PAGE, this.size) - position, options)
+      }
+    })
   }
 
-  async #expectMissing(offset: number, length: number): Promise<void> {
+  /** Pages of a range that are not kept; as many as were found before the signal was aborted. */
+  async #missing(offset: number, length: number, signal: AbortSignal | undefined): Promise<MissingRun[]> {
     const end = Math.ceil(Math.min(offset + length, this.size) / CACHE_PAGE)
-    for (let page = Math.floor(offset / CACHE_PAGE); page < end; page++) {
+    const missing: MissingRun[] = []
+    for (let page = Math.floor(offset / CACHE_PAGE); page < end && !signal?.aborted; page++) {
+      const last = missing.at(-1)
       if (await this.#page(page)) continue
-      this.#source.expect?.(page * CACHE_PAGE, Math.min(CACHE_PAGE, this.size - page * CACHE_PAGE))
+      if (last?.end === page) last.end++
+      else missing.push({ page, end: page + 1 })
     }
+    return missing
   }
 
   stats(): SourceStats {

@@ -144,7 +144,7 @@ class RemoteFile implements HttpSource {
     )
     const limits = { gap: number("gap", 0, 4 << 10), max: number("maxRequest", 1, 4 << 20) }
     this.#coalescer = new Coalescer((range, sink, signal) => this.#fetch(range, sink, signal), limits)
-    this.#ahead = new Ahead((target, offset) => this.#coalescer.read(target, offset))
+    this.#ahead = new Ahead((target, offset, signal) => this.#coalescer.read(target, offset, signal))
   }
 
   /** What names these very bytes: the URL, the version and the size. */
@@ -200,11 +200,11 @@ class RemoteFile implements HttpSource {
     return rest.length === 0 ? count : count + (await this.#ahead.read(rest, offset + count, signal))
   }
 
-  expect(offset: number, length: number): void {
+  expect(offset: number, length: number, { signal }: { signal?: AbortSignal | undefined } = {}): void {
     if (this.#closing.signal.aborted || this.#whole) return
     const end = Math.min(this.size, offset + length)
     const start = Math.max(offset, this.#beginning.length)
-    if (end > start) this.#ahead.expect(start, end)
+    if (end > start) this.#ahead.expect(start, end, signal)
   }
 
   stats(): SourceStats {

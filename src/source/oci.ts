@@ -183,8 +183,8 @@ class RegistryLayer implements OciSource {
     return this.#blob.read(target, offset, options)
   }
 
-  expect(offset: number, length: number): void {
-    this.#blob.expect?.(offset, length)
+  expect(offset: number, length: number, options: { signal?: AbortSignal | undefined } = {}): void {
+    this.#blob.expect?.(offset, length, options)
   }
 
   /** Requests for manifests and tokens, and those that were redirected, are counted too. */

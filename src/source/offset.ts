@@ -30,7 +30,8 @@ export function offsetSource(source: Source, offset: number, length = source.siz
     part.read = (target: Uint8Array, at: number, options: { signal?: AbortSignal }) =>
       source.read(cut(target, at), offset + at, options)
     if (source.expect) {
-      part.expect = (at: number, bytes: number) => source.expect?.(offset + at, Math.min(bytes, length - at))
+      part.expect = (at: number, bytes: number, options?: { signal?: AbortSignal }) =>
+        source.expect?.(offset + at, Math.min(bytes, length - at), options)
     }
   }
   return part as unknown as Source

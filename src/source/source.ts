@@ -54,9 +54,9 @@ export interface AsyncSource extends SourceBase {
   read(target: Uint8Array, offset: number, options: { signal?: AbortSignal | undefined }): Promise<number>
   /**
    * Told that bytes will be read soon, in about this order. A source whose requests take time may fetch them ahead, as far as
-   * it has room for them. Nothing fails here.
+   * it has room for them, and stops and forgets them once the signal is aborted. Nothing fails here.
    */
-  expect?(offset: number, length: number): void
+  expect?(offset: number, length: number, options?: { signal?: AbortSignal | undefined }): void
 }
 
 /** Any source. */

@@ -66,6 +66,11 @@ export class Upcoming {
     if (this.#current !== undefined) yield* this.#expected?.reach(this.#current) ?? []
   }
 
+  /** Forgets contents that have not been read. */
+  close(): void {
+    this.#expected?.close()
+  }
+
   *#lookAhead(expected: ExpectedContents): Operation<void> {
     while (!this.#isComplete && this.#steps.length < ENTRIES_AHEAD) {
       try {

@@ -119,6 +119,7 @@ export class TarWriter {
   /** Gives back what is held: at once, or as soon as a read that is under way has ended. Fulfilled when it is done. */
   close(): Promise<void> {
     this.#isClosed = true
+    this.#upcoming.close()
     if (this.#isReading) return new Promise((resolve) => this.#onReadEnd.push(resolve))
     this.#releaseFile()
     return Promise.resolve()

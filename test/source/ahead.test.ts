@@ -108,4 +108,62 @@ describe("fetching ahead", () => {
     ahead.close()
     expect(await read(ahead, 5000, 10)).toBe(0)
   })
+
+  it("asks no more of a server that fails, until more is announced", async () => {
+    let isDown = true
+    const { ahead, fetched } = setUp({ fails: () => isDown })
+    for (let i = 0; i < 2000; i++) ahead.expect(i * 20_000, i * 20_000 + 10)
+    expect(await read(ahead, 0, 10)).toBe(0)
+    await new Promise<void>((resolve) => setTimeout(resolve, 1))
+    for (let i = 0; i < 2000; i++) expect(await read(ahead, i * 20_000, 10)).toBe(0)
+    expect(fetched.length).toBeLessThanOrEqual(32)
+    isDown = false
+    ahead.expect(500, 600)
+    await Promise.resolve()
+    expect(await read(ahead, 500, 100)).toBe(100)
+  })
+
+  it("lets go of what came short", async () => {
+    let fetches = 0
+    const ahead = new Ahead(async (target) => (fetches++ < 12 ? target.length - 1 : target.length))
+    ahead.expect(0, 12 * MIB)
+    await new Promise<void>((resolve) => setTimeout(resolve, 1))
+    expect(await read(ahead, 0, 10)).toBe(0)
+    expect(fetches).toBe(12)
+    ahead.expect(20 * MIB, 32 * MIB)
+    await Promise.resolve()
+    expect(fetches).toBe(24)
+  })
+
+  it("stops and forgets what is not wanted any more, and goes on with the rest", async () => {
+    const stop = new AbortController()
+    const fetched: number[] = []
+    const calledOff: number[] = []
+    const ahead = new Ahead((target, offset, signal) => {
+      fetched.push(offset)
+      target.set(BYTES.subarray(offset, offset + target.length))
+      if (offset < 2 * MIB || offset >= 20 * MIB) return Promise.resolve(target.length)
+      return new Promise((_, reject) => {
+        signal.addEventListener("abort", () => {
+          calledOff.push(offset)
+          reject(signal.reason)
+        })
+      })
+    })
+    ahead.expect(0, 20 * MIB, stop.signal)
+    ahead.expect(20 * MIB, 21 * MIB)
+    await new Promise<void>((resolve) => setTimeout(resolve, 1))
+    expect(fetched).toHaveLength(12)
+    expect(await read(ahead, 0, 10)).toBe(10)
+    const waiting = read(ahead, 3 * MIB, 10)
+    stop.abort()
+    expect(await waiting).toBe(0)
+    expect(calledOff).toHaveLength(10)
+    expect(await read(ahead, 0, 10)).toBe(0)
+    expect(await read(ahead, 20 * MIB, 10)).toBe(10)
+    expect(fetched.slice(12)).toEqual([20 * MIB])
+    ahead.expect(30 * MIB, 31 * MIB, stop.signal)
+    await Promise.resolve()
+    expect(fetched).toHaveLength(13)
+  })
 })

@@ -328,3 +328,33 @@ it("stores of browsers are ENOTSUP where there are none", async () => {
   await expect(opfsStore()).rejects.toMatchObject({ code: "ENOTSUP" })
   expect(() => memoryStore({ bytes: -1 })).toThrow(expect.objectContaining({ code: "EINVAL" }))
 })
+
+it("what will be read is passed on in its order, however the store answers, and with its end", async () => {
+  const store = memoryStore()
+  const later: (() => void)[] = []
+  const slow: CacheStore = {
+    list: () => store.list(),
+    set: (key, bytes) => store.set(key, bytes),
+    delete: (key) => store.delete(key),
+    get: (key) => new Promise((resolve) => later.push(() => resolve(store.get(key)))),
+  }
+  const told: unknown[] = []
+  const source = {
+    ...countingSource(),
+    expect: (offset: number, length: number, options?: { signal?: AbortSignal }) =>
+      told.push([offset, length, options?.signal]),
+  }
+  const cached = await cachedSource(source, slow)
+  const { signal } = new AbortController()
+  cached.expect?.(0, 8192, { signal })
+  cached.expect?.(200_704, 4096, { signal })
+  // The last one first.
+  for (const answer of later.reverse()) {
+    answer()
+    await new Promise<void>((resolve) => setTimeout(resolve, 1))
+  }
+  expect(told).toEqual([
+    [0, 8192, signal],
+    [200_704, 4096, signal],
+  ])
+})
