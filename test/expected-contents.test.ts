@@ -2,6 +2,8 @@
 /** What sources are told of contents that will be read in a row: what is missing, once, and until the reading ends. */
 import { createHash } from "node:crypto"
 import { beforeEach, describe, expect, it } from "vitest"
+import { ContentReader } from "../src/cli/content-reader.js"
+import { roundOf } from "../src/cli/crew.js"
 import { manifestEntries } from "../src/cli/manifest.js"
 import { bufferSource, type MountOptions, PagePool } from "../src/index.node.js"
 import { type BuildNode, buildImage, directory, file } from "./support/build-image.js"
@@ -160,5 +162,24 @@ describe("contents that will not be read any more are forgotten", () => {
     const described = await mount()
     for await (const [path] of manifestEntries(described.image)) if (path.endsWith("file-0")) break
     expect(described.source.isForgotten).toBe(true)
+  })
+
+  it("when a check ends, at its end or with a file that cannot be read", async () => {
+    for (const isBroken of [false, true]) {
+      const { source, image } = await mount()
+      const jobs = []
+      for await (const { nid, path, stats } of image.walk("/")) {
+        if (stats.isFile()) jobs.push({ nid, path, size: Number(stats.size), isHashed: true })
+      }
+      const sizes = jobs.map(({ size }) => size)
+      const reader = new ContentReader(image, { maxDamages: 1, endsWithDamage: true, isLocal: false })
+      const onProgress = () => {
+        source.isBroken = isBroken
+      }
+      const reports = await reader.work(roundOf(jobs, sizes), onProgress, { isAlone: true })
+      expect(reports.some(({ damages }) => damages.length > 0)).toBe(isBroken)
+      expect(source.isForgotten).toBe(true)
+      await image.close()
+    }
   })
 })
