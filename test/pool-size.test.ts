@@ -106,7 +106,7 @@ describe("bookkeeping", () => {
 
 describe("bookkeeping of workers", () => {
   it("counts the pins that each may hold", async () => {
-    const pool = await PagePool.create({ bytes: 1 << 20 })
+    const pool = await PagePool.create({ bytes: 1 << 20, shared: true })
     const before = pool.stats().bookkeepingBytes
     const handle = pool.share()
     expect(pool.stats().bookkeepingBytes - before).toBe(pool.stats().frames * 4)

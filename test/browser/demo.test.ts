@@ -335,8 +335,8 @@ describe("the pool", () => {
     const decoded: number[] = []
     for (const mode of ["nothing shared", "files shared by fingerprint"]) {
       await pool().getByLabel("What is shared").selectOption(mode)
-      // What opening the images takes.
-      await expect.poll(() => figure("Decoded")).toMatch(/KiB$/)
+      // The button waits for the pool to be changed, the figure for what was decoded into the one before it to be gone.
+      await expect.poll(() => figure("Decoded")).not.toMatch(/MiB$/)
       await page.getByRole("button", { name: "Read all files" }).click()
       await page.getByText(/all of it could be read$/).waitFor()
       await page.getByText(/all of it could be read$/).waitFor({ state: "detached" })
