@@ -36,8 +36,7 @@ interface Place {
   tail: DeviceRange[]
 }
 
-/** Files in the order in which they will be read. To be closed when no more of them are read:
- * then nothing is fetched of the rest. */
+/** Files in the order in which they will be read. To be closed when no more are: then nothing is fetched of the rest. */
 export class ExpectedContents {
   readonly #filesystem: Filesystem
   readonly #nids: bigint[] = []
@@ -48,7 +47,6 @@ export class ExpectedContents {
   #ahead = 0
   /** Bytes of the packed inode that have been told, up to the last ones. */
   #tails = { start: 0, end: 0 }
-
   /** Aborted when no more is read. */
   readonly #end = new AbortController()
 

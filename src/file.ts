@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { type Advice, type AdviseOptions, follow } from "./advice.js"
 import type { Content } from "./content.js"
+import { mapOne } from "./describe.js"
 import type { Operation } from "./drive.js"
 import { ErofsError, withDetails } from "./errors.js"
 import type { Filesystem } from "./filesystem.js"
@@ -223,6 +224,16 @@ export class OpenFile {
     this.#filesystem.atOnce("read", this.path, () => visitDirectSync(engine, this.#content, use))
   }
 
+  /** @internal Where the hole ends that byte `position` lies in; `position` itself if it lies in none. Throws as reading does. */
+  holeEnd(position: number): Promise<number> {
+    return this.#filesystem.run("read", this.path, this.#holeEnd(position))
+  }
+
+  /** @internal Like {@link holeEnd}, at once. */
+  holeEndSync(position: number): number {
+    return this.#filesystem.runSync("read", this.path, this.#holeEnd(position))
+  }
+
   /** Lets the file go. Views of it stay usable. Closing twice does nothing. */
   async close(): Promise<void> {
     this.closeSync()
@@ -253,6 +264,11 @@ export class OpenFile {
 
   #readDirect(into: Uint8Array, position: number, length: number): Operation<void> {
     return copyDirect(this.#filesystem.engine, this.#content, into, position, length)
+  }
+
+  *#holeEnd(position: number): Operation<number> {
+    const { kind, logical, length } = yield* mapOne(this.#filesystem, this.#content, position)
+    return kind === "hole" ? logical + length : position
   }
 
   #follow(advice: Advice, options: AdviseOptions): Operation<void> {

@@ -72,13 +72,13 @@ export function isEqual(frame: u32, other: u32): bool {
 /**
  * Makes the page of a busy frame, whose bytes have that hash, an alias of an equal one that is there; `known`: the frame
  * of one, + 1, if it has been compared. Answers whether there was one: then the frame is out of the index and can be
- * given back. Else it is in the hash's chain, unless that is full.
+ * given back. Else it is in the hash's chain, unless that is full or holds an equal one already.
  */
 export function mergePage(frame: u32, hash: u32, known: u32): bool {
   const twin: i32 = known && isCandidate(known - 1, hash, domainOf(frame)) ? known - 1 : findTwin(frame, hash)
   const alias = twin < 0 ? 0 : takeAlias(twin as u32)
   if (!alias) {
-    if (twin != CHAIN_FULL) enterChain(frame, hash)
+    if (twin == NO_TWIN) enterChain(frame, hash)
     return false
   }
   const record = frameRecord(frame)

@@ -37,14 +37,6 @@ export interface ContentReport {
 /** Bytes read at a time, and at a time where those cannot be read as a whole. */
 const PIECE = 1 << 20
 const SMALL_PIECE = 4096
-/** From this size on holes are looked for: an image can claim more of them than there is time to read. */
-const LARGE_FILE = 64 << 20
-
-/** Bytes of a file from `start` up to `end`. */
-interface Range {
-  start: number
-  end: number
-}
 
 /** Reads files for one thread. */
 export class ContentReader {
@@ -98,10 +90,7 @@ export class ContentReader {
       const target = { nid, path }
       await using file = isLocal ? this.#image.openSync(target) : await this.#image.open(target)
       const hash = isHashed ? createHash("sha256") : undefined
-      const isSparse = !hash && file.size >= LARGE_FILE
-      for (const range of isSparse ? await this.#rangesOf(target, file) : [{ start: 0, end: file.size }]) {
-        damages.push(...(await this.#readRange(file, range, hash, damages.length)))
-      }
+      damages.push(...(await this.#readAll(file, hash)))
       if (damages.length === 0) digest = hash?.digest("hex")
     } catch (error) {
       damages.push(error)
@@ -109,45 +98,36 @@ export class ContentReader {
     return { job, bytes: this.#bytes, digest, damages: damages.map(packError) }
   }
 
-  /** What of a file has to be read: all but its holes, which count as read; all where extents cannot be had. */
-  async #rangesOf(target: { nid: bigint; path: string }, file: OpenFile): Promise<Range[]> {
-    const ranges: Range[] = []
-    let holes = 0
-    try {
-      for (const { kind, position, length } of (await this.#image.describe(target, { extents: true }))
-        .extents ?? []) {
-        const last = ranges.at(-1)
-        if (kind === "hole") holes += length
-        else if (last?.end === position) last.end += length
-        else ranges.push({ start: position, end: position + length })
-      }
-    } catch {
-      // Reading tells what is damaged, place by place.
-      return [{ start: 0, end: file.size }]
-    }
-    this.#bytes += holes
-    return ranges
-  }
-
-  /** Reads a range of a file to its end, over damaged places. Answers their errors; `known` is how many the file had. */
-  async #readRange(
-    file: OpenFile,
-    { start, end }: Range,
-    hash: Hash | undefined,
-    known: number,
-  ): Promise<unknown[]> {
-    const limit = this.#settings.maxDamages - known
+  /** Reads a file to its end, over damaged places. Answers their errors. */
+  async #readAll(file: OpenFile, hash: Hash | undefined): Promise<unknown[]> {
+    const { maxDamages } = this.#settings
     const damages: unknown[] = []
-    for (let position = start; position < end && damages.length < limit; position += PIECE) {
+    let position = 0
+    while (position < file.size && damages.length < maxDamages) {
+      let end = Math.min(position + PIECE, file.size)
       try {
-        const count = await this.#readPiece(file, position, Math.min(PIECE, end - position))
-        hash?.update(this.#buffer.subarray(0, count))
+        const hole = hash ? position : await this.#holeEnd(file, position)
+        if (hole > position) {
+          end = hole
+          this.#bytes += hole - position
+        } else {
+          const count = await this.#readPiece(file, position, end - position)
+          hash?.update(this.#buffer.subarray(0, count))
+        }
       } catch (error) {
-        const errors = limit > 1 ? await this.#findDamages(file, position, limit - damages.length) : []
+        const errors =
+          maxDamages > 1 ? await this.#findDamages(file, position, maxDamages - damages.length) : []
         damages.push(...(errors.length > 0 ? errors : [error]))
       }
+      position = end
     }
     return damages
+  }
+
+  /** Where the hole at a byte of a large file ends: an image can claim more of them than there is time to read. */
+  async #holeEnd(file: OpenFile, position: number): Promise<number> {
+    if (file.size <= PIECE) return position
+    return this.#settings.isLocal ? file.holeEndSync(position) : await file.holeEnd(position)
   }
 
   /** Reads a piece that cannot be read as a whole in small pieces. Answers their errors, at most `limit`. */

@@ -44,8 +44,42 @@ interface Visit {
   act?: (page: Awaited<ReturnType<Browser["newPage"]>>) => Promise<void>
 }
 
+/** What a page tells of the APIs of the web that it gave bytes to: digests, by the names of the APIs. */
+interface Apis {
+  found: Record<string, string>
+}
+
+/** What read.js answers. */
+interface ReadAnswer {
+  isIsolated: boolean
+  digests: { found: Record<string, string> }
+  apis: Apis
+  apisShared: Apis & { isSharedView: boolean }
+  apisPlain: Apis & { isSharedView: boolean }
+}
+
+/** What sources.js answers: what was found by each source. */
+interface SourcesAnswer {
+  blob: unknown
+  file: unknown
+  opfs: unknown
+  opfsName: string
+  workerBlob: unknown
+  workerOpfs: { names: [number, number] }
+  workerApis: Apis
+}
+
+/** What each reader of pool.js answers, and what all do together. */
+interface PoolAnswer {
+  first: { answers: unknown; pagesFilled: number }
+  second: { answers: unknown; pagesFilled: number }
+  here: { answers: unknown; pagesFilled: number }
+  together: { answers: unknown[]; pagesFilled: number }
+  pinned: number
+}
+
 /** Opens a page with one script and gives back what the script answers, and what the server was asked for. */
-async function visit(script: string, { headers = {}, head = "", act }: Visit = {}) {
+async function visit<Answer = unknown>(script: string, { headers = {}, head = "", act }: Visit = {}) {
   const html = `<!doctype html><title>t</title>${head}<body><script type="module" src="/pages/${script}"></script>`
   await using server = await serve({ folders: FOLDERS, pages: { "/": html }, headers })
   const context = await browser.newContext()
@@ -55,16 +89,15 @@ async function visit(script: string, { headers = {}, head = "", act }: Visit = {
     page.on("pageerror", (error) => complaints.push(String(error)))
     await page.goto(`${server.origin}/`)
     await act?.(page)
-    const answer = await page.evaluate("globalThis.answer")
+    const answer = (await page.evaluate("globalThis.answer")) as Answer
     expect(complaints).toEqual([])
-    // biome-ignore lint/suspicious/noExplicitAny: what a page answers is the test's business
-    return { answer: answer as any, requests: server.requests }
+    return { answer, requests: server.requests }
   } finally {
     await context.close()
   }
 }
 
-function expectAllApis({ found }: { found: Record<string, string> }): void {
+function expectAllApis({ found }: Apis): void {
   expect(Object.keys(found).length).toBeGreaterThan(10)
   expect(found).toEqual(Object.fromEntries(Object.keys(found).map((api) => [api, TEXT])))
 }
@@ -76,7 +109,7 @@ describe.each([
   ["isolated, with a strict policy", { ...ISOLATION, "Content-Security-Policy": STRICT }, true],
 ])("a page that is %s", (_name, headers, isIsolated) => {
   it("reads an image, and the web takes its bytes", async () => {
-    const { answer, requests } = await visit("read.js", { headers })
+    const { answer, requests } = await visit<ReadAnswer>("read.js", { headers })
     expect(answer.isIsolated).toBe(isIsolated)
     expect(answer.digests).toEqual({ found: DIGESTS, isShared: isIsolated, framesPinned: 0 })
     expectAllApis(answer.apis)
@@ -88,7 +121,7 @@ describe.each([
   })
 
   it("reads Blobs, files and OPFS, here and in a module worker", async () => {
-    const { answer } = await visit("sources.js", { headers })
+    const { answer } = await visit<SourcesAnswer>("sources.js", { headers })
     const expected = { found: DIGESTS, isShared: isIsolated, framesPinned: 0 }
     expect(answer.blob).toEqual(expected)
     expect(answer.file).toEqual(expected)
@@ -104,7 +137,9 @@ describe.each([
 })
 
 it("module workers read through the pool of an isolated page, and one that is ended leaves nothing held", async () => {
-  const { answer } = await visit("pool.js", { headers: { ...ISOLATION, "Content-Security-Policy": STRICT } })
+  const { answer } = await visit<PoolAnswer>("pool.js", {
+    headers: { ...ISOLATION, "Content-Security-Policy": STRICT },
+  })
   expect(answer).toMatchObject({ attached: [true, true], framesPinned: 0, framesBusy: 0 })
   for (const { answers } of [answer.first, answer.second, answer.here]) expect(answers).toEqual(DIGESTS)
   expect(answer.together.answers).toEqual([DIGESTS, DIGESTS, DIGESTS])
@@ -152,7 +187,7 @@ describe("a page on another origin's image", () => {
 
 describe("a page", () => {
   it("fetches only the build of the core that it uses", async () => {
-    const { requests } = await visit("picker.js", {
+    const { requests } = await visit<{ names: string[]; text: string }>("picker.js", {
       act: (page) => page.setInputFiles("input", folder("test/fixtures/images").concat("lz4-legacy.erofs")),
     })
     expect(requests.filter((path) => path.startsWith("/erofs/"))).toEqual([
@@ -162,7 +197,7 @@ describe("a page", () => {
   })
 
   it("reads a file that was picked", async () => {
-    const { answer } = await visit("picker.js", {
+    const { answer } = await visit<{ names: string[]; text: string }>("picker.js", {
       act: (page) => page.setInputFiles("input", folder("test/fixtures/images").concat("lz4-legacy.erofs")),
     })
     expect(answer.names).toContain("/text-300k")
@@ -202,7 +237,9 @@ describe("a page", () => {
   })
 
   it("may serve the core itself", async () => {
-    const { answer, requests } = await visit("init.js", { headers: ISOLATION })
+    const { answer, requests } = await visit<{ errors: string[]; isShared: boolean }>("init.js", {
+      headers: ISOLATION,
+    })
     expect(answer.errors).toEqual([
       expect.stringMatching(/^EIO .*status 404/),
       expect.stringMatching(/^EINVAL .*not the core for shared memory/),
@@ -216,7 +253,7 @@ describe("a page", () => {
   it("with an import map takes the package as it was built, file by file", async () => {
     const imports = { "xxhash-wasm": "/xxhash-wasm/xxhash-wasm.js", "/erofs/erofs-wasm.js": "/dist/index.js" }
     const head = `<script type="importmap">${JSON.stringify({ imports })}</script>`
-    const { answer, requests } = await visit("read.js", { head })
+    const { answer, requests } = await visit<ReadAnswer>("read.js", { head })
     expect(answer.digests.found).toEqual(DIGESTS)
     expect(requests.some((path) => path.startsWith("/erofs/"))).toBe(false)
   })
