@@ -29,7 +29,7 @@ function expectedOf(fixture: Fixture): Map<string, object> {
   return new Map(entries)
 }
 
-describe.skipIf(!isRoot)("extract as root", () => {
+describe.skipIf(!isRoot)("extract as root (needs to be root)", () => {
   it.each(fixtures.images)("$name becomes what the kernel shows", async (fixture) => {
     const target = join(scratch(), "tree")
     const devices = fixture.extra.flatMap((one) => ["--device", fixturePath(one)])
@@ -47,7 +47,7 @@ describe.skipIf(!isRoot)("extract as root", () => {
 
   const statInode = (target: string, path: string): number => lstatSync(join(target, path)).ino
 
-  it.skipIf(!hasGetfattr)("keeps extended attributes, of files with odd names too", async () => {
+  it.skipIf(!hasGetfattr)("keeps extended attributes, under odd names too (needs getfattr)", async () => {
     const xattrs = {
       "user.empty": "",
       "user.a=b\n": "x",
@@ -74,7 +74,7 @@ describe.skipIf(!isRoot)("extract as root", () => {
   })
 
   // Not the contents, which the manifests tell: fsck.erofs 1.9 leaves out holes at the end of a file.
-  it.skipIf(!hasFsck)("makes the entries that fsck.erofs makes", async () => {
+  it.skipIf(!hasFsck)("makes the entries that fsck.erofs makes (needs fsck.erofs)", async () => {
     for (const { file, extra } of fixtures.images) {
       if (extra.length > 0) continue
       const [ours, theirs] = [join(scratch(), "tree"), join(scratch(), "tree")]

@@ -14,7 +14,7 @@ const isBuilt = existsSync(main)
 
 const start = (...argv: string[]) => spawnSync(process.execPath, [main, ...argv])
 
-describe.skipIf(!isBuilt)("the built command", () => {
+describe.skipIf(!isBuilt)("the built command (needs npm run build)", () => {
   it("begins with the line that makes it a program", () => {
     expect(readFileSync(main, "utf8").split("\n")[0]).toBe("#!/usr/bin/env node")
     const { bin } = JSON.parse(readFileSync("package.json", "utf8")) as { bin: Record<string, string> }

@@ -184,7 +184,7 @@ describe("URLs", () => {
   })
 })
 
-describe.skipIf(!isBuilt)("extract", () => {
+describe.skipIf(!isBuilt)("extract (needs npm run build)", () => {
   it("writes what a URL holds as it does for a file, with few requests", async () => {
     const server = await HttpServer.start(readFixture(NAME))
     const target = scratch()

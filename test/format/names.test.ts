@@ -85,7 +85,7 @@ describe("names as text", () => {
     )
   })
 
-  it.skipIf(!hasPython)("is what Python's surrogateescape makes of it", () => {
+  it.skipIf(!hasPython)("is what Python's surrogateescape makes of it (needs python3)", () => {
     const names = fc.sample(nearUtf8, 2000).map((bytes) => Buffer.from(bytes).toString("hex"))
     const script =
       "import json,sys; json.dump([bytes.fromhex(n).decode('utf-8','surrogateescape') for n in json.load(sys.stdin)], sys.stdout)"

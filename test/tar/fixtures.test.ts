@@ -142,7 +142,7 @@ describe.each(images)("archive of $name", ({ name }: Fixture) => {
     )
   })
 
-  it.skipIf(!isRoot || !hasGnuTar)("becomes what the kernel shows, unpacked by GNU tar as root", () => {
+  it.skipIf(!isRoot || !hasGnuTar)("becomes what the kernel shows (needs GNU tar, and to be root)", () => {
     const target = join(scratch(), "tree")
     mkdirSync(target)
     gnuTar(archiveOf(name), "-x", "-p", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", target)
