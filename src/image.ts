@@ -22,8 +22,8 @@ import { type Abortable, checkOptions } from "./options.js"
 import type { Target } from "./paths.js"
 import type { Source } from "./source/source.js"
 import type { BigIntStats, Dirent, StatFs, Stats } from "./stats.js"
+import type { TarOptions } from "./tar/options.js"
 import { tarPieces, tarStream } from "./tar/stream.js"
-import type { TarOptions } from "./tar/writer.js"
 import { Walk, type WalkEntry, type WalkOptions } from "./walk.js"
 
 export type {
@@ -303,7 +303,10 @@ export class Image {
     return tarStream(this.#filesystem, path, options)
   }
 
-  /** Like {@link tar}, at once and piece by piece. Each piece is memory of its own. */
+  /**
+   * Like {@link tar}, at once and piece by piece. Each piece is memory of its own. Throws ENOTSUP in pages
+   * made with a bundler unless {@link loadTar} has loaded what writes archives.
+   */
   tarSync(
     path: string | Uint8Array = "/",
     options: Omit<TarOptions, "signal"> = {},

@@ -11,8 +11,12 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 describe("package.json", () => {
   it("says what the package is", () => {
     expect(manifest).toMatchObject({ name: "erofs-wasm", license: "MIT", type: "module" })
-    // Importing the entry for workerd sets the core that it imports.
-    expect(manifest.sideEffects).toEqual(["./dist/index.workerd.js"])
+    // These entries set what they import: the writer of archives, and for workerd the core.
+    expect(manifest.sideEffects).toEqual([
+      "./dist/index.browser.js",
+      "./dist/index.node.js",
+      "./dist/index.workerd.js",
+    ])
     expect(readFileSync(join(root, "LICENSE"), "utf8")).toMatch(/^MIT License/)
     expect(manifest.engines).toEqual({ node: ">=20.19" })
     expect(manifest.files).toEqual(["dist", "README.md", "LICENSE", "docs"])
@@ -124,7 +128,7 @@ describe("imports", () => {
   it("go downwards: layers know nothing of those above", () => {
     const layers = [
       ["src/cli/"],
-      ["src/index.ts", "src/index.node.ts", "src/index.workerd.ts"],
+      ["src/index.ts", "src/index.browser.ts", "src/index.node.ts", "src/index.workerd.ts"],
       ["src/pool.ts"],
       ["src/mount.ts", "src/image.ts"],
       ["src/tar/"],

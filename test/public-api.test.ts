@@ -37,6 +37,7 @@ it("values for every runtime", () => {
       "incompatNames",
       "init",
       "isErofsError",
+      "loadTar",
       "memoryStore",
       "nidToBigInt",
       "ociSource",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Image } from "../image.js"
-import type { TarOptions } from "../tar/writer.js"
+import type { TarOptions } from "../tar/options.js"
 import { type Call, type Command, PROGRESS_OPTION } from "./arguments.js"
 import { DONE, FAILED, UsageError } from "./exit.js"
 import { Losses } from "./losses.js"

@@ -1,25 +1,36 @@
 // SPDX-License-Identifier: MIT
 /** An archive as a stream, and piece by piece. */
 import type { Filesystem } from "../filesystem.js"
-import { type TarOptions, TarWriter } from "./writer.js"
+import { tarWriter, tarWriterAtOnce } from "./load.js"
+import { checkTarOptions, type TarOptions } from "./options.js"
+import type { TarWriter } from "./writer.js"
 
 /** Bytes of one piece. */
 const PIECE = 256 << 10
 
-/** A byte stream of an archive: nothing is read before it is asked for. */
+/** A byte stream of an archive: nothing is read, nor loaded, before it is asked for. */
 export function tarStream(
   filesystem: Filesystem,
   path: string | Uint8Array,
   options: TarOptions,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
+  checkTarOptions(options)
   const { signal } = options
   const stop = new AbortController()
-  const writer = new TarWriter(filesystem, path, { ...options, signal: stop.signal })
+  let writer: TarWriter | undefined
   let onAbort: () => void
-  const end = (reason?: unknown): Promise<void> => {
+  const end = async (reason?: unknown): Promise<void> => {
     signal?.removeEventListener("abort", onAbort)
     stop.abort(reason)
-    return writer.close()
+    await writer?.close()
+  }
+  const readInto = async (room: Uint8Array): Promise<number> => {
+    if (!writer) {
+      const Writer = await tarWriter()
+      stop.signal.throwIfAborted()
+      writer = new Writer(filesystem, path, { ...options, signal: stop.signal })
+    }
+    return await filesystem.run("tar", path, writer.read(room), stop.signal)
   }
   return new ReadableStream(
     {
@@ -37,7 +48,7 @@ export function tarStream(
         const room = request?.view ? bytesOf(request.view) : new Uint8Array(PIECE)
         let count: number
         try {
-          count = await filesystem.run("tar", path, writer.read(room), stop.signal)
+          count = await readInto(room)
         } catch (error) {
           end(error)
           throw error
@@ -58,13 +69,14 @@ export function tarStream(
   )
 }
 
-/** The pieces of an archive, each in memory of its own. */
+/** The pieces of an archive, each in memory of its own. The writer must have been loaded. */
 export function* tarPieces(
   filesystem: Filesystem,
   path: string | Uint8Array,
   options: Omit<TarOptions, "signal">,
 ): Generator<Uint8Array<ArrayBuffer>, void, void> {
-  const writer = new TarWriter(filesystem, path, options)
+  checkTarOptions(options)
+  const writer = new (tarWriterAtOnce())(filesystem, path, options)
   try {
     for (;;) {
       const piece = new Uint8Array(PIECE)

@@ -1,49 +1,18 @@
 // SPDX-License-Identifier: MIT
 /** The bytes of an archive, made as they are asked for. */
 import type { Operation } from "../drive.js"
-import { corrupted, ErofsError, withDetails } from "../errors.js"
+import { corrupted, withDetails } from "../errors.js"
 import type { Filesystem } from "../filesystem.js"
 import { deviceNumber, type Inode } from "../format/inode.js"
 import { isDevice, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../format/mode.js"
 import { compareNames, encodeName } from "../format/names.js"
-import { type Abortable, checkOptions } from "../options.js"
 import type { WalkEntry } from "../walk.js"
 import type { NamedXattr } from "../xattrs.js"
 import { MemberContent } from "./content.js"
 import * as header from "./header.js"
 import { encodeMember, paddingOf, type TarMember } from "./member.js"
+import { prefixOf, type TarOptions, type TarProgress } from "./options.js"
 import { Upcoming } from "./upcoming.js"
-
-/** How far an archive is. */
-export interface TarProgress {
-  /** Entries that have been begun. */
-  entries: number
-  /** Bytes of the archive so far. */
-  bytes: number
-  /** The entry that was begun last, as a path of the image. */
-  path: string
-}
-
-/** Options of an archive. */
-export interface TarOptions extends Abortable {
-  /** A directory, such as `usr/lib`, that everything lies in within the archive. Default: none. */
-  prefix?: string
-  /** Whether extended attributes are kept, as records `SCHILY.xattr.NAME`. Default true. */
-  xattrs?: boolean
-  /** Asked of every entry: false leaves it out, and a directory's contents with it. */
-  filter?: (entry: WalkEntry) => boolean
-  /**
-   * Told of what cannot be read instead of the archive failing with it; `path` is where it happened. What is known
-   * before a member is begun leaves it out: a damaged inode, link target or mapping. Attributes that cannot be read
-   * leave the member without any. The size of a file stands in front of its bytes, so those that cannot be read are
-   * zeros in the archive: each damaged page and, where several lie in a row, up to as many bytes again behind them.
-   */
-  onError?: (error: unknown, path: string) => void
-  /** Told of sockets, which no archive can hold and which are left out. */
-  onSkip?: (entry: WalkEntry) => void
-  /** Told how far the archive is, once for every piece of it that is handed out. */
-  onProgress?: (progress: TarProgress) => void
-}
 
 /** What members are by the type of their inode; a socket can be none. */
 const TYPES = new Map([
@@ -54,7 +23,6 @@ const TYPES = new Map([
   [S_IFBLK, header.TYPE_BLOCK],
   [S_IFIFO, header.TYPE_FIFO],
 ])
-const OPTIONS = ["prefix", "xattrs", "filter", "onError", "onSkip", "onProgress", "signal"]
 const PERMISSIONS = 0o7777
 const NANOSECONDS = 1_000_000_000n
 const EMPTY = new Uint8Array(0)
@@ -83,13 +51,12 @@ export class TarWriter {
   /** Told when the read that is under way has ended. */
   readonly #onReadEnd: (() => void)[] = []
 
-  /** Throws ENOTSUP for options that are not known, EINVAL for a prefix that is no path. */
+  /** The options have been checked. */
   constructor(filesystem: Filesystem, path: string | Uint8Array, options: TarOptions) {
-    checkOptions(options, OPTIONS)
     const { filter, onError, signal } = options
     this.#filesystem = filesystem
     this.#options = options
-    this.#prefix = prefixOf(options.prefix ?? "")
+    this.#prefix = prefixOf(options)
     this.#upcoming = new Upcoming(filesystem, path, {
       ...(filter && { filter }),
       ...(onError && { onError }),
@@ -269,11 +236,4 @@ function numbersOf(inode: Inode): Omit<TarMember, "type" | "path"> {
     major,
     minor,
   }
-}
-
-/** A prefix without slashes around it. Throws EINVAL for one that can be no path. */
-function prefixOf(prefix: string): string {
-  encodeName(prefix)
-  if (prefix.includes("\0")) throw new ErofsError("EINVAL", "prefix contains a NUL byte")
-  return prefix.replace(/^\/+|\/+$/g, "")
 }

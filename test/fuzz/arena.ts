@@ -5,6 +5,7 @@ import {
   bufferSource,
   type Image,
   isErofsError,
+  loadTar,
   type MappedView,
   type OpenFile,
   PagePool,
@@ -61,6 +62,7 @@ export class Arena {
 
   /** A pool with a good image in it. */
   static async create(options: PoolOptions, good: Subject): Promise<Arena> {
+    await loadTar()
     const pool = await PagePool.create(options)
     const image = await pool.mount(bufferSource(good.bytes), { devices: good.devices.map(bufferSource) })
     const arena = new Arena(pool, image, options.sharing !== "none")

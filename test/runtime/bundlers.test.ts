@@ -40,6 +40,7 @@ async function ask(address: string): Promise<unknown> {
 const EXPECTED = {
   names: expect.arrayContaining(["/text-300k", "/small", "/link"]),
   length: manifest["/text-300k"]?.size,
+  isArchived: true,
 }
 
 /** Serves what a bundler wrote, isolated and not, and asks the page. */

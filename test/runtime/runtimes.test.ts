@@ -19,7 +19,7 @@ const TEXT = manifest["/text-300k"]
 interface Answer {
   runtime: string
   names: string[]
-  sync: { names: number; size: number; isDisposable: boolean }
+  sync: { names: number; size: number; pieces: number; isDisposable: boolean }
   file: { found: Record<string, string>; isShared: boolean; framesPinned: number }
   buffer: Answer["file"]
   blob: Answer["file"]
@@ -47,6 +47,7 @@ describe.each(RUNTIMES)("in %s", (_title, name, command, args, version) => {
     expect(answer.sync).toEqual({
       names: Object.keys(manifest).length - 1,
       size: TEXT?.size,
+      pieces: 2,
       isDisposable: true,
     })
     expect(answer.file).toEqual({ found: DIGESTS, isShared: true, framesPinned: 0 })

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 import { unpackTar } from "modern-tar"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { encodeName } from "../../src/format/names.js"
-import { PagePool } from "../../src/index.js"
+import { loadTar, PagePool } from "../../src/index.js"
 import { describeTree, scratch } from "../support/cli.js"
 import { allFixtures, type Fixture, type ManifestEntry } from "../support/flat-image.js"
 import { gnuTar, hasGnuTar, listWithGnuTar } from "../support/gnu-tar.js"
@@ -30,6 +30,7 @@ const images = allFixtures.filter(({ name }) => name !== HUGE)
 
 let pool: PagePool
 beforeAll(async () => {
+  await loadTar()
   pool = await PagePool.create({ bytes: 4 << 20 })
 })
 afterAll(() => pool.drop())

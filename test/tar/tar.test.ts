@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** image.tar: order, names, streams, what ends them, and what damage does. */
 import fc from "fast-check"
-import { describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
 import {
   bufferSource,
   type Image,
   isErofsError,
+  loadTar,
   PagePool,
   type Source,
   type TarProgress,
@@ -15,6 +16,8 @@ import { sample } from "../support/samples.js"
 import { type ReadMember, readTar, xattrsOf } from "../support/tar.js"
 
 const PAGE = 4096
+
+beforeAll(loadTar)
 
 async function mount(root: BuildNode, damage: (image: Buffer) => void = () => {}): Promise<Image> {
   const image = Buffer.from(buildImage(root))

@@ -20,8 +20,9 @@ async function synchronously() {
   const image = pool.mountSync(erofs.openFileSync(path))
   const names = image.readdirSync("/", { recursive: true }).length
   const size = image.readFileSync("/text-300k").length
+  const pieces = [...image.tarSync("/text-300k")].length
   image.closeSync()
-  return { names, size, isDisposable: typeof image[Symbol.dispose] === "function" }
+  return { names, size, pieces, isDisposable: typeof image[Symbol.dispose] === "function" }
 }
 
 console.log(

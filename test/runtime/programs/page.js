@@ -7,6 +7,8 @@ async function run() {
   const image = await pool.mount(blobSource(await (await fetch("/images/four-algorithms.erofs")).blob()))
   const names = []
   for await (const entry of image.walk("/", { depth: 1 })) names.push(entry.path)
-  return { names, length: (await image.readFile("/text-300k", "utf8")).length }
+  const archive = await new Response(image.tar("/text-300k")).arrayBuffer()
+  const { length } = await image.readFile("/text-300k", "utf8")
+  return { names, length, isArchived: archive.byteLength > length }
 }
 globalThis.answer = run()
