@@ -249,6 +249,7 @@ export const SPACE_KEY_INLINE: u32 = SPACE_RECORD_SIZE - SPACE_KEY_OFFSET
  *   56   workspace: logical (u64) | address (u64)
  *   72   workspace: length | algorithm | device | decoded
  *   88   workspace: flags | extent                bytes of the whole extent
+ *   96   guess                                    frame, + 1, expected to hold the same as the next page to come; 0 = none
  */
 @unmanaged
 export class WorkerRecord {
@@ -269,6 +270,7 @@ export class WorkerRecord {
   workspaceDecoded: u32
   workspaceFlags: u32
   workspaceExtent: u32
+  guess: u32
 }
 
 export const EXCHANGE_OFFSET: u32 = PAGE_SIZE

@@ -68,14 +68,15 @@ export const REQUEST_SPARE: u32 = 1 << 4
  *   232   cursorPage (u64) | cursorFrame        metadata page that the mapper holds, frame + 1
  *   244   recordType | recordOffset | recordBlock | recordBack
  *   260   recordForward | recordBlocks | recordPartial     one lcluster record, see map/lcluster.ts
- *   272   hashPage (u64) | emptied           first page that is not hashed yet; frames emptied when twins were looked for
+ *   272   knownPage (u64) | emptied          first page that is not recognized yet; frames emptied before
+ *   284   guess                              frame, + 1, that is expected to hold the same as the next page; 0 = none
  *
  *   FORGED_OFFSET    a bit for each page of the run: it is not what was verified
  *   EXTENTS_OFFSET   EXTENT_TABLE_LENGTH Extent records
  *   RANGES_OFFSET    RANGE_TABLE_LENGTH Range records
  *   RUN_OFFSET       RUN_LIMIT u32: the frame of each page of the run
  *   HASHES_OFFSET    RUN_LIMIT u32: the hash of each page of the run, where pages share by content
- *   TWINS_OFFSET     RUN_LIMIT u32: the frame with the same bytes, + 1, as far as was seen without the lock; 0 = none
+ *   TWINS_OFFSET     RUN_LIMIT u32: the frame, + 1, with the same bytes, see fill/merge.ts; 0 = none
  *   STAGING_OFFSET   STAGING_SIZE bytes: what the extents are stored as, and a margin
  *   DIRECT_OFFSET    DIRECT_PAGES pages: the run of a fill that goes past the pool
  */
@@ -136,8 +137,9 @@ export class Slot {
   recordBlocks: u32
   recordPartial: u32
   // Where pages share by content, see fill/merge.ts.
-  hashPage: u64
+  knownPage: u64
   emptied: u32
+  guess: u32
 }
 
 /** Bytes of the record that describe the content. */

@@ -69,6 +69,21 @@ describe.each(BUILDS)("equal pages in the %s build", (build) => {
     expect(pool.statistics()).toMatchObject({ framesUsed: 8, pagesAliased: 0 })
   })
 
+  it("are not taken from another domain, though its frame lies where the next page is expected", () => {
+    const pool = PoolCore.create(build, { frames: 128 })
+    const fill = (key: string, domain: number, kind: number): void => {
+      const space = pool.openSpace(key, PAGE, 1, 0, { domain })
+      expect(pool.fill(merged(space, 1), 0, 1, (target) => target.fill(kind))).toBe(OK)
+    }
+    fill("first", 1, 1)
+    fill("foreign", 2, 2)
+    fill("first again", 1, 1)
+    fill("expected in the foreign frame", 1, 2)
+    expect(pool.statistics()).toMatchObject({ framesUsed: 3, pagesAliased: 1 })
+    fill("equal to that", 1, 2)
+    expect(pool.statistics()).toMatchObject({ framesUsed: 3, pagesAliased: 2 })
+  })
+
   it("all go when their file is dropped, though one takes the place of another meanwhile", () => {
     const pool = PoolCore.create(build, { frames: 64 })
     const space = pool.openSpace("zeros", 8 * PAGE)

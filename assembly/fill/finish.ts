@@ -8,7 +8,7 @@ import { lock, unlock } from "../pool/lock"
 import { findPage, insertPage, removePage } from "../pool/pages"
 import { CONTENT_MERGE, Extent, REQUEST_DIRECT, REQUEST_VERIFY, Slot } from "../slot"
 import { FETCH_FAILED, OK } from "../status"
-import { beginHashing, findTwins, hashPages, mergeInRun } from "./merge"
+import { beginMerging, confirmTwins, mergeInRun, recognizePages } from "./merge"
 import { placeExtent } from "./place"
 import { endOfComplete, extentOf, firstComplete, rangeOf, returnFrame } from "./plan"
 import { clearInRun, runEnd, runFrame } from "./run"
@@ -30,8 +30,8 @@ export function finishFill(slot: Slot): i32 {
   const forged = slot.request & REQUEST_VERIFY ? verifyRun(slot) : OK
   if (forged && !answer) slot.errorOffset = slot.page << PAGE_BITS
   if (slot.flags & CONTENT_MERGE) {
-    hashPages(slot, endOfComplete(slot))
-    findTwins(slot)
+    recognizePages(slot, endOfComplete(slot))
+    confirmTwins(slot)
   }
   lock(slot.worker)
   publishPages(slot)
@@ -46,14 +46,14 @@ function placeExtents(slot: Slot): i32 {
   const from = slot.page << PAGE_BITS
   const until = from + PAGE_SIZE
   const merges = bool(slot.flags & CONTENT_MERGE) && !(slot.request & REQUEST_DIRECT)
-  if (merges) beginHashing(slot)
+  if (merges) beginMerging(slot)
   let answer: i32 = OK
   for (let i: u32 = 0; i < slot.extentUsed; i++) {
     const extent = extentOf(slot, i)
     extent.status = rangeStatus(slot, extent)
     if (!extent.status) extent.status = placeExtent(slot, extent)
     // While they are in the processor's cache; what follows writes behind them only.
-    if (merges) hashPages(slot, endOf(extent) >> PAGE_BITS)
+    if (merges) recognizePages(slot, endOf(extent) >> PAGE_BITS)
     if (extent.status && !answer) {
       if (extent.logical < until && extent.logical + extent.wanted > from) {
         answer = extent.status

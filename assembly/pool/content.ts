@@ -34,14 +34,9 @@ export function hashOfFrame(frame: u32, domain: u32): u32 {
   return folded ? folded : 1
 }
 
-/** The first frame of the chain of a hash, + 1; 0 = it is empty. Needs no lock. */
-export function firstOfChain(hash: u32): u32 {
-  return loadShared(bucketOf(hash))
-}
-
-/** From the frame `first` of a chain on the next one, + 1, that holds a page of that hash; 0 = none. Needs no lock. */
-export function candidateFrom(first: u32, hash: u32): u32 {
-  let next = first
+/** The first frame, + 1, that holds a page of that hash; 0 = none. Needs no lock. */
+export function candidateOf(hash: u32): u32 {
+  let next = loadShared(bucketOf(hash))
   for (let looks = CHAIN_LIMIT; next && looks; looks--) {
     if (holdsHash(next - 1, hash)) return next
     next = loadShared(linkOf(next - 1))
@@ -53,6 +48,16 @@ export function candidateFrom(first: u32, hash: u32): u32 {
 function holdsHash(frame: u32, hash: u32): bool {
   if (loadShared(changetype<usize>(frameRecord(frame)) + HASH_OFFSET) != hash) return false
   return bool(frameState(frame) & READY)
+}
+
+/**
+ * The hash of what a frame holds, if pages of that domain may share it; else 0, as for frames that do not exist. Needs no
+ * lock.
+ */
+export function hashToShare(frame: u32, domain: u32): u32 {
+  if (frame >= control().frameCount) return 0
+  const hash = loadShared(changetype<usize>(frameRecord(frame)) + HASH_OFFSET)
+  return hash && bool(frameState(frame) & READY) && domainOf(frame) == domain ? hash : 0
 }
 
 /** Whether two frames hold the same bytes. Needs no lock. */
@@ -96,7 +101,7 @@ function findTwin(frame: u32, hash: u32): i32 {
   const domain = domainOf(frame)
   let compared: u32 = 0
   let looks: u32 = 0
-  for (let next = firstOfChain(hash); next; next = load<u32>(linkOf(next - 1))) {
+  for (let next = load<u32>(bucketOf(hash)); next; next = load<u32>(linkOf(next - 1))) {
     if (++looks == CHAIN_LIMIT) return CHAIN_FULL
     const other = next - 1
     if (!isCandidate(other, hash, domain)) continue
