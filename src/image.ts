@@ -294,8 +294,8 @@ export class Image {
    * nothing ahead of its reader. Cancelling it, or aborting the signal, ends it and gives back what it holds.
    *
    * Members are named as seen from `path`, which is itself `./`; a path of something else than a directory becomes one
-   * member. They come in the order of their paths' bytes, so the same image always gives the same archive. Kept are
-   * modes, owners by number, times to the nanosecond, links, devices, FIFOs, extended attributes (`SCHILY.xattr.*`)
+   * member. Each directory is followed by all that is in it, in the order of the names' bytes: the same image always
+   * gives the same archive. Kept are modes, owners by number, times to the nanosecond, links, devices, FIFOs, extended attributes (`SCHILY.xattr.*`)
    * and names that are not UTF-8; holes become zeros, and sockets are left out. What cannot be read fails the stream,
    * unless `onError` says otherwise.
    */

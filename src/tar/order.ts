@@ -2,28 +2,28 @@
 import type { Operation } from "../drive.js"
 import type { Walk, WalkEntry } from "../walk.js"
 
-const SLASH = 0x2f
-
 /** A directory that is being gone through. */
 interface Level {
   /** What is in it, by the bytes of the names. */
   entries: readonly WalkEntry[]
   /** The entry to come next. */
   at: number
-  /** Directories among those before it whose turn has not come, the next one last. */
-  waiting: WalkEntry[]
 }
 
 /**
- * A tree in the order of the bytes of its paths, so parents before what is in them. Only the directories on the way
- * down are in memory.
+ * A tree in the order of an archive: each directory is followed by everything that is in it, by the bytes of the names.
+ * Only the directories on the way down are in memory.
  *
- * The order is not quite that of going down at once: `a.b` stands between `a` and `a/b`, as the point is before the slash.
+ * That is not the order of the bytes of the paths, where `a.b` stands between `a` and `a/b`, as the point is before the
+ * slash. Who unpacks an archive may be done with a directory once a member lies outside of it: GNU tar sets its time and
+ * takes the right to write into it then, and what came later would change the one and lack the other.
  */
-export class PathOrder {
+export class TreeOrder {
   readonly #walk: Walk
   readonly #path: string | Uint8Array
   readonly #levels: Level[] = []
+  /** The entry given last, if it is a directory that is still to be entered. */
+  #directory: WalkEntry | undefined
   #hasBegun = false
 
   constructor(walk: Walk, path: string | Uint8Array) {
@@ -33,36 +33,27 @@ export class PathOrder {
 
   /** The next entry; undefined at the end. */
   *next(): Operation<WalkEntry | undefined> {
-    if (!this.#hasBegun) {
-      this.#hasBegun = true
-      this.#enter(yield* this.#walk.start(this.#path))
-    }
+    yield* this.#enterNext()
     for (let level = this.#levels.at(-1); level; level = this.#levels.at(-1)) {
-      const { entries, at, waiting } = level
-      const entry = entries[at]
-      const directory = waiting.at(-1)
-      if (directory && !(entry && isBeforeContents(entry.name, directory.name))) {
-        waiting.pop()
-        this.#enter(yield* this.#walk.list(directory))
-        continue
+      const entry = level.entries[level.at++]
+      if (entry) {
+        if (entry.isDirectory()) this.#directory = entry
+        return entry
       }
-      if (!entry) {
-        this.#levels.pop()
-        continue
-      }
-      level.at++
-      if (entry.isDirectory()) waiting.push(entry)
-      return entry
+      this.#levels.pop()
     }
     return undefined
   }
 
-  #enter(entries: readonly WalkEntry[]): void {
-    if (entries.length > 0) this.#levels.push({ entries, at: 0, waiting: [] })
+  /** Goes to where the tree begins, or into the directory given last. */
+  *#enterNext(): Operation<void> {
+    const directory = this.#directory
+    this.#directory = undefined
+    if (!this.#hasBegun) {
+      this.#hasBegun = true
+      this.#levels.push({ entries: yield* this.#walk.start(this.#path), at: 0 })
+    } else if (directory) {
+      this.#levels.push({ entries: yield* this.#walk.list(directory), at: 0 })
+    }
   }
-}
-
-/** Whether a name that comes behind that of a directory comes before the paths of what is in it. */
-function isBeforeContents(name: string, directory: string): boolean {
-  return name.startsWith(directory) && name.charCodeAt(directory.length) < SLASH
 }

@@ -4,7 +4,7 @@ import { ExpectedContents } from "../expected-contents.js"
 import type { Filesystem } from "../filesystem.js"
 import { isRegular } from "../format/mode.js"
 import { Walk, type WalkEntry, type WalkOptions } from "../walk.js"
-import { PathOrder } from "./order.js"
+import { TreeOrder } from "./order.js"
 
 /** Entries that are found before their turn where the image's source answers slowly. */
 const ENTRIES_AHEAD = 1024
@@ -20,7 +20,7 @@ type Step =
  * their turn, so that the contents of files can be fetched ahead; what goes wrong is told in its turn all the same.
  */
 export class Upcoming {
-  readonly #order: PathOrder
+  readonly #order: TreeOrder
   readonly #onError: WalkOptions["onError"]
   readonly #expected: ExpectedContents | undefined
   readonly #steps: Step[] = []
@@ -38,7 +38,7 @@ export class Upcoming {
       this.#steps.push({ damage: [error, at] })
     }
     const isDeferred = this.#expected !== undefined && onError !== undefined
-    this.#order = new PathOrder(
+    this.#order = new TreeOrder(
       new Walk(filesystem, isDeferred ? { ...options, onError: defer } : options),
       path,
     )

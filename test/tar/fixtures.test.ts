@@ -42,11 +42,14 @@ function archiveOf(name: string): Buffer {
   return Buffer.concat([...image.tarSync("/")])
 }
 
+/** A path as bytes that sort as a tree is gone through: the slash before all that names hold. */
+const inTreeOrder = (path: string): Uint8Array => encodeName(path.replaceAll("/", "\0"))
+
 /** What an archive should hold, in order: sockets it cannot. */
 function expectedOf(name: string): [path: string, entry: ManifestEntry][] {
   return Object.entries(manifestOf(name))
     .filter(([, { type }]) => type !== "socket")
-    .sort(([a], [b]) => Buffer.compare(encodeName(a), encodeName(b)))
+    .sort(([a], [b]) => Buffer.compare(inTreeOrder(a), inTreeOrder(b)))
 }
 
 /** The name of a member, without the slash of directories. */

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 /** Headers as other programs read them. */
 import { spawnSync } from "node:child_process"
+import { lstatSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import fc from "fast-check"
 import { unpackTar } from "modern-tar"
 import { expect, it } from "vitest"
+import { bufferSource, loadTar, PagePool } from "../../src/index.js"
 import { TYPE_CHAR, TYPE_FILE, TYPE_SYMLINK } from "../../src/tar/header.js"
 import { encodeMember } from "../../src/tar/member.js"
-import { hasGnuTar, listWithGnuTar } from "../support/gnu-tar.js"
+import { buildImage, directory, file } from "../support/build-image.js"
+import { gnuTar, hasGnuTar, listWithGnuTar } from "../support/gnu-tar.js"
 import { END, members, plain } from "../support/tar-members.js"
 
 it.skipIf(!hasGnuTar)("GNU tar sees members as they were (if it is there)", () => {
@@ -56,5 +61,29 @@ it.skipIf(!hasGnuTar)("GNU tar sees sizes beyond 8 GiB (if it is there)", () => 
       encoding: "utf8",
     })
     expect(stdout).toMatch(new RegExp(` ${size} .* file\n`))
+  }
+})
+
+it.skipIf(!hasGnuTar)("GNU tar gives directories their modes and times (if it is there)", async () => {
+  await loadTar()
+  // Neighbours whose names sort before the slash: GNU tar is done with a directory when it sees one.
+  const old = { mode: 0o555, mtime: [1_000_000_000n, 0] as [bigint, number] }
+  const root = directory({
+    a: directory({ x: file("x"), b: directory({ y: file("y") }, old) }, old),
+    "a.b": file("a.b"),
+    "a-d": directory({ z: file("z") }, old),
+  })
+  const pool = await PagePool.create({ bytes: 1 << 20 })
+  using image = pool.mountSync(bufferSource(buildImage(root)))
+  const target = mkdtempSync(join(tmpdir(), "erofs-wasm-tar-"))
+  try {
+    gnuTar(Buffer.concat([...image.tarSync("/")]), "-x", "-p", "-C", target)
+    for (const path of ["a", "a/b", "a-d"]) {
+      const { mode, mtimeMs } = lstatSync(join(target, path))
+      expect([path, mode & 0o777, mtimeMs / 1000]).toEqual([path, 0o555, 1_000_000_000])
+    }
+  } finally {
+    spawnSync("chmod", ["-R", "u+w", target])
+    rmSync(target, { recursive: true })
   }
 })
