@@ -29,6 +29,10 @@ export class Content {
   #window: MetadataWindow | undefined
   /** Fills that have been planned. */
   fills = 0
+  /** Bytes of it for each byte that is fetched for it, of one whose pages are metadata. */
+  density = 1
+  /** Whether it is a directory's. */
+  isDirectory = false
   /** What its pages must be, of a verified file: others are not published. */
   proof: Proof | undefined
   /** Encoded extents of 4 bytes: address of every so many-th extent that was passed, by its number / HINT_STEP. */
@@ -64,7 +68,7 @@ export class Content {
   /** How much of it is read at once as metadata, if its source is remote. */
   get window(): MetadataWindow | undefined {
     const { isRemote, granularity } = this.devices.primary
-    if (isRemote) this.#window ??= new MetadataWindow(granularity)
+    if (isRemote) this.#window ??= new MetadataWindow(granularity, this.metadata?.window, this.density)
     return this.#window
   }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Directories: finding a name, listing all (format section 6). */
 import type { Content } from "./content.js"
-import type { Operation } from "./drive.js"
+import { LAYOUT_FLAT } from "./content-description.js"
+import { type Need, type Operation, Together } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted, withDetails } from "./errors.js"
 import { fill } from "./fill.js"
@@ -16,6 +17,10 @@ import { ReadAhead } from "./read-ahead.js"
 
 /** Damaged blocks of one directory that are passed over; its size is the image's claim, and may be any. */
 const MAX_DAMAGED_BLOCKS = 64
+/** Bytes of inodes for each byte of their directory, about. */
+const INODES_PER_DIRECTORY = 3
+/** Units that the inodes of a large directory take together, at most, where they carry fingerprints. */
+const FINGERPRINTED_UNITS = 1.25
 const DOT = Uint8Array.of(0x2e)
 
 /** A name of a directory. */
@@ -153,9 +158,30 @@ export class Directories {
     const unit = content.window?.unit
     if (unit !== undefined) {
       const page = Math.floor((index * this.#superblock.blockSize) / PAGE_SIZE / unit) * unit
-      yield fill(this.#engine, content, page, unit)
+      const neighbours = one(fill(this.#engine, content, page, unit))
+      yield new Together([neighbours, ...this.#inodesBefore(content)])
     }
     return yield* this.#block(content, index)
+  }
+
+  /**
+   * Brings in what lies in front of a large directory where files have their contents in the packed inode: its inodes, which
+   * are needed next and come with the same request.
+   */
+  #inodesBefore({ description, metadata, window, size, fills }: Content): Operation<unknown>[] {
+    const { packedNid, blockSize, fingerprintPrefix } = this.#superblock
+    const { layout, start } = description
+    const isOnDevice = layout === LAYOUT_FLAT && metadata !== undefined && metadata.metadata === undefined
+    if (packedNid === 0 || !isOnDevice || !window || size < blockSize || fills > 0) return []
+    if (start > metadata.size) return []
+    const pages = Math.ceil(size / PAGE_SIZE)
+    // What the search does not need of the directory leaves less for others.
+    window.spend(Math.max(0, Math.min(pages, window.unit) - Math.ceil(Math.log2(pages + 1))))
+    const end = Math.floor(start / PAGE_SIZE)
+    const most = Math.floor(window.unit * (fingerprintPrefix === undefined ? 1 : FINGERPRINTED_UNITS))
+    const from = end - window.spend(Math.min(most, pages * INODES_PER_DIRECTORY, end))
+    const missing = this.#engine.core.firstMissing(metadata.space, from, end)
+    return missing < end ? [one(fill(this.#engine, metadata, missing, end - missing))] : []
   }
 
   /** Adds to errors which directory they are about. */
@@ -166,6 +192,11 @@ export class Directories {
       throw withDetails(error, { nid: nidToBigInt(directory.inode.nid) })
     }
   }
+}
+
+/** An operation that needs one thing. */
+function* one(need: Need): Operation<void> {
+  yield need
 }
 
 /**

@@ -19,6 +19,8 @@ const METADATA_WINDOW = 32 << 10
  */
 const FEW_PAGES = 4
 const FEW_FILLS = 4
+/** Part of what costs as much as a request that is read of the packed inode where a directory lies in it. */
+const DIRECTORY_SHARE = 3 / 4
 /** Errors that say what a source or its image is like: another image with the same content may do better. */
 const SOURCE_FAILURES: readonly ErrorCode[] = ["EIO", "EUCLEAN", "ENOTSUP", "ESTALE"]
 
@@ -248,9 +250,15 @@ function lacking(engine: Engine, planned: number, slot: Slot, content: Content):
     return { content: metadata, page: needPage, want: metadataPages(engine, metadata, needPage) }
   }
   if (planned === status.NEED_PACKED) {
-    return { content: content.packed as Content, page: needPage, want: needCount }
+    const packed = content.packed as Content
+    return { content: packed, page: needPage, want: Math.max(needCount, packedPages(content, packed)) }
   }
   throw failure(planned, content, errorOffset)
+}
+
+/** Pages of the packed inode that are worth bringing in together: where a directory lies, those next to it do, too. */
+function packedPages(content: Content, packed: Content): number {
+  return content.isDirectory ? Math.floor((packed.window?.unit ?? 0) * DIRECTORY_SHARE) : 0
 }
 
 /** Pages that must be in the pool before something else can go on. */

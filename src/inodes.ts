@@ -10,7 +10,7 @@ import type { Engine } from "./engine.js"
 import { corrupted, ErofsError } from "./errors.js"
 import { failure } from "./failure.js"
 import { type Inode, inodePosition, parseInode } from "./format/inode.js"
-import { isRegular } from "./format/mode.js"
+import { isDirectory, isRegular } from "./format/mode.js"
 import { isInMetabox, type Nid, nidToBigInt } from "./format/nid.js"
 import type { Sidecar } from "./format/sidecar.js"
 import type { Superblock } from "./format/superblock.js"
@@ -24,6 +24,8 @@ const COMPACT_INODE_SIZE = 32
 const EXTENDED_INODE_SIZE = 64
 /** Inodes that are kept though nobody uses them. */
 const KEPT_INODES = 1024
+/** Metadata that is said to be compressed better than that is not taken at its word. */
+const MAX_DENSITY = 8
 
 /** An inode in use: what it says, its content once somebody asked for it, and who holds it. */
 export interface Node {
@@ -247,7 +249,9 @@ export class Inodes {
     if (!isRegular(node.inode.mode)) {
       throw corrupted("packed inode or metabox is no regular file", { nid: nidToBigInt(nid) })
     }
-    return yield* this.#open(node, flags, false)
+    const content = yield* this.#open(node, flags, false)
+    content.density = densityOf(node.inode, this.#env.superblock)
+    return content
   }
 
   /** Reads what the mapper must know and makes the content. `mayShare`: its pages with files of the same fingerprint. */
@@ -340,7 +344,9 @@ export class Inodes {
     const description = describe(inode, node.header, superblock)
     description.mount = mount
     description.space = openSpace(node)
-    return new Content(description, { devices, nid: nidToBigInt(inode.nid), metadata, packed })
+    const content = new Content(description, { devices, nid: nidToBigInt(inode.nid), metadata, packed })
+    content.isDirectory = isDirectory(inode.mode)
+    return content
   }
 
   /** The shared address space of a file with a fingerprint, else one of its own. */
@@ -385,6 +391,12 @@ function lengthOfInode(metadata: Content, position: number, nid: Nid): number {
     throw corrupted("inode lies beyond the metadata", { nid: nidToBigInt(nid), offset: position })
   }
   return Math.min(EXTENDED_INODE_SIZE, metadata.size - position)
+}
+
+/** Bytes of a file for each byte that it takes on its device. */
+function densityOf({ size, compressedBlocks }: Inode, { blockSize }: Superblock): number {
+  if (compressedBlocks === 0) return 1
+  return Math.min(Math.max(size / (compressedBlocks * blockSize), 1), MAX_DENSITY)
 }
 
 function newNode(inode: Inode): Node {

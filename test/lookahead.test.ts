@@ -47,7 +47,7 @@ describe("windows of metadata", () => {
       page += size
       return size
     })
-    expect(sizes.slice(0, 2)).toEqual([16, 32])
+    expect(sizes.slice(0, 2)).toEqual([16, 29])
     expect(sizes).toEqual([...sizes].sort((a, b) => a - b))
     expect(sizes.at(-1)).toBe(256)
   })
@@ -55,10 +55,29 @@ describe("windows of metadata", () => {
   it("shrink to single pages where they come to nothing", () => {
     const window = new MetadataWindow(64 << 10)
     const sizes = Array.from({ length: 400 }, (_, i) => window.want(i * 1000))
-    expect(sizes.slice(0, 3)).toEqual([16, 16, 16])
+    expect(sizes.slice(0, 3)).toEqual([16, 16, 14])
     const vain = sizes.reduce((sum, size) => sum + size - 1, 0)
     expect(vain).toBeLessThanOrEqual(3 * 16 + sizes.length / 4)
     expect(sizes.slice(50)).toContain(1)
+  })
+
+  it("of all spaces of an image share what may be read in vain", () => {
+    const device = new MetadataWindow(64 << 10)
+    const metabox = new MetadataWindow(64 << 10, device, 2.5)
+    expect(device.want(0)).toBe(16)
+    // One and a half requests' worth, in pages that take 2.5 times as much as is fetched for them.
+    expect(metabox.want(0)).toBe(60)
+    expect(metabox.unit).toBe(40)
+    const [a, b] = [device.want(1000), device.want(2000)]
+    expect(16 + 60 / 2.5 + a).toBeLessThanOrEqual(3 * 16)
+    expect(b).toBe(1)
+  })
+
+  it("may be spent on what is brought in with something else", () => {
+    const window = new MetadataWindow(64 << 10)
+    expect(window.spend(30)).toBe(30)
+    expect(window.spend(30)).toBe(13)
+    expect(window.want(500)).toBe(1)
   })
 
   it("recover where reads go in order again", () => {

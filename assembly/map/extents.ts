@@ -40,6 +40,8 @@ const FORMAT_SHIFT: u32 = 28
 const SUM_HEAD: u64 = 8
 /** Records of 4 bytes that are added up at the most; a metabox can claim more of them than it has bytes. */
 const SUM_LIMIT: u64 = 1 << 26
+/** Records from the first one that is looked at to the second. */
+const FIRST_STEP: u64 = 16
 /** Addresses that TypeScript can hold exactly; no source is longer. */
 const ADDRESS_BITS: u64 = 53
 const ADDRESS_BLOCK_BITS: u64 = 48
@@ -112,17 +114,27 @@ function startOf(slot: Slot, index: u64): u64 {
   return start
 }
 
-/** Records of 16 and 32 bytes: binary search for the last one that begins at or before `at`. */
+/**
+ * Records of 16 and 32 bytes: search for the last one that begins at or before `at`. Extents are about equally long, so it
+ * begins where the record would be if they were, goes on from there in growing steps until it has passed it, and ends as
+ * a binary search: few pages of a table are touched, each of which may be a request.
+ */
 function mapSorted(slot: Slot, at: u64, extent: Extent): i32 {
   const count = slot.extentCount
   let low: u64 = 0
   let high = count
+  let middle = min<u64>((((at as f64) / (slot.size as f64)) * (count as f64)) as u64, max<u64>(count, 1) - 1)
+  let step = FIRST_STEP
   while (low < high) {
-    const middle = (low + high) >> 1
     const start = startOf(slot, middle)
     if (start == u64.MAX_VALUE) return slot.answer
     if (start <= at) low = middle + 1
     else high = middle
+    const distance = high - low
+    if (low > 0 && high < count) middle = low + (distance >> 1)
+    else if (start <= at) middle = low + min(step, distance >> 1)
+    else middle = high - 1 - min(step, (distance - 1) >> 1)
+    if (step < distance) step <<= 1
   }
   // `low` records begin at or before `at`.
   let end = slot.size

@@ -8,6 +8,7 @@ import { FAILURES, OK } from "../../src/status.js"
 import { fromHex } from "../support/bytes.js"
 import { compactTable, fullTable, type TableExtent } from "../support/index-tables.js"
 import { type Build, PAGE, PoolCore } from "../support/pool-core.js"
+import { Random } from "../support/random.js"
 
 const FLAT = 0
 const CHUNK = 1
@@ -21,12 +22,15 @@ const BIG = 0x06
 const NARROW = 0x01
 const INLINE = 0x08
 const FRAGMENT_TAIL = 0x20
+/** Field of a slot: the page of metadata that is missing. */
+const NEED_PAGE = 0
 
 /** A file to be mapped, its metadata given as bytes in the pool. */
 class Mapper {
   readonly pool: PoolCore
   readonly metaSpace: number
   readonly metaSize: number
+  readonly #metadata: Uint8Array
   #description: Partial<Omit<ContentDescription, "space" | "mount" | "metaSpace" | "metaSize">> & {
     size: number
   }
@@ -43,12 +47,8 @@ class Mapper {
     this.metaSize = metadata.length
     this.metaSpace = this.pool.openSpace("metadata", metadata.length)
     this.#description = description
-    const flat = { space: this.metaSpace, layout: FLAT, size: metadata.length, blockBits: 12, mount: 1 }
-    for (let page = 0; page < pages; page++) {
-      this.pool.fill(flat, page, 1, (target, offset) =>
-        target.set(metadata.subarray(offset, offset + target.length)),
-      )
-    }
+    this.#metadata = metadata
+    for (let page = 0; page < pages; page++) this.#fill(page)
   }
 
   /** The status of mapping a byte. */
@@ -62,6 +62,25 @@ class Mapper {
     const status = pool.core.mapAt(pool.slot(SLOT_COUNT - 1), position)
     expect(pool.statistics().framesPinned).toBe(0)
     return status
+  }
+
+  /** Pages of the metadata that it takes to map a byte. */
+  pagesFor(position: number): number {
+    this.pool.dropPages(this.metaSpace)
+    for (let pages = 0; ; pages++) {
+      if (this.status(position) === OK) return pages
+      const page = this.pool.core.slotField(this.pool.slot(SLOT_COUNT - 1), NEED_PAGE)
+      this.#fill(page)
+    }
+  }
+
+  /** Brings in a page of the metadata. */
+  #fill(page: number): void {
+    const { metaSpace: space, metaSize: size } = this
+    const flat = { space, layout: FLAT, size, blockBits: 12, mount: 1 }
+    this.pool.fill(flat, page, 1, (target, offset) =>
+      target.set(this.#metadata.subarray(offset, offset + target.length)),
+    )
   }
 
   /** The extent that holds a byte. */
@@ -364,6 +383,26 @@ describe("tables of random extents", () => {
       }),
       { numRuns: 20 },
     )
+  })
+
+  it.each([16, 32])("a byte is found in few pages of a table of %i bytes a record", (recordSize) => {
+    const random = new Random(recordSize)
+    const count = 20_000
+    const view = new DataView(new ArrayBuffer(count * recordSize))
+    let size = 0
+    for (let i = 0; i < count; i++) {
+      view.setUint32(i * recordSize, (4096 | (1 << 28)) >>> 0, true)
+      view.setUint32(i * recordSize + 12, size, true)
+      size += random.between(1, 100_000)
+    }
+    const mapper = new Mapper(new Uint8Array(view.buffer), {
+      ...{ layout: EXTENTS, size, blockBits: 12, clusterBits: 12, index: 0, advise: 1, recordSize },
+      extentCount: count,
+    })
+    const touched = Array.from({ length: 60 }, () => mapper.pagesFor(random.below(size)))
+    // A binary search touches eight of the table's pages, and nine of one that is twice as long.
+    expect(Math.max(...touched)).toBeLessThanOrEqual(6)
+    expect(touched.reduce((sum, pages) => sum + pages, 0) / touched.length).toBeLessThanOrEqual(3)
   })
 
   it.each([4, 8])("encoded extents of %i bytes", (recordSize) => {
