@@ -215,13 +215,16 @@ export class OpenFile {
   }
 
   /**
-   * @internal Shows all bytes past the pool, piece by piece, each only during the call, in which nothing else may be read:
-   * for who passes them on, without a copy.
+   * @internal Shows bytes past the pool, from `position` on, a multiple of the page size below the file's size, and as many as
+   * come at a time; only during the call, in which nothing else may be read: for who passes them on, without a copy.
+   * Answers where they end.
    */
-  visitSync(use: (piece: Uint8Array) => void): void {
-    this.#checked("read", 0)
+  visitSync(position: number, use: (piece: Uint8Array, position: number) => void): number {
+    this.#checked("read", position)
     const { engine } = this.#filesystem
-    this.#filesystem.atOnce("read", this.path, () => visitDirectSync(engine, this.#content, use))
+    return this.#filesystem.atOnce("read", this.path, () =>
+      visitDirectSync(engine, this.#content, position, use),
+    )
   }
 
   /** @internal Where the hole ends that byte `position` lies in; `position` itself if it lies in none. Throws as reading does. */

@@ -133,19 +133,23 @@ export function* copyDirect(
 }
 
 /**
- * Shows all bytes of a content to `use`, from their source and not from the pool, piece by piece; each is only valid during
- * the call, in which nothing else may be read.
+ * Shows bytes of a content to `use`, from the beginning of a page on and as many as come at a time, from their source and not
+ * from the pool. They are only valid during the call, in which nothing else may be read. Answers where they end.
  */
-export function visitDirectSync(engine: Engine, content: Content, use: (piece: Uint8Array) => void): void {
-  const { size } = content
-  for (let position = 0; position < size; ) {
-    const page = position / PAGE_SIZE
-    fillSync(engine, content, page, Math.ceil((size - position) / PAGE_SIZE), (pages) => {
-      const left = size - position
-      use(pages.length > left ? pages.subarray(0, left) : pages)
-      position += pages.length
-    })
-  }
+export function visitDirectSync(
+  engine: Engine,
+  content: Content,
+  position: number,
+  use: (piece: Uint8Array, position: number) => void,
+): number {
+  const left = content.size - position
+  let end = position
+  fillSync(engine, content, position / PAGE_SIZE, Math.ceil(left / PAGE_SIZE), (pages) => {
+    const piece = pages.length > left ? pages.subarray(0, left) : pages
+    end += piece.length
+    use(piece, position)
+  })
+  return end
 }
 
 /**

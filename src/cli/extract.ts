@@ -27,9 +27,10 @@ export const extract: Command = {
     "TARGET is made if it is not there. Nothing outside of it is ever written: links are not followed, and",
     "directories are entered only if this run made them or, with --overwrite, found them to be directories.",
     "",
-    "Modes, times, links, devices and FIFOs are kept. Times are kept to the microsecond. Without the owner a",
-    "file keeps no setuid and setgid bits. Sockets are left out. Owners and attributes that the user may not",
-    "set are warnings; the exit code is 1 if an entry or the content of a file could not be written.",
+    "Modes, times, links, devices, FIFOs, and the holes of files above 1 MiB are kept. Times are kept to the",
+    "microsecond. Without the owner a file keeps no setuid and setgid bits. Sockets are left out. Owners and",
+    "attributes that the user may not set are warnings; the exit code is 1 if an entry or the content of a",
+    "file could not be written.",
   ],
   words: { min: 2, max: 2 },
   async run({ args, io, report }: Call): Promise<number> {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Regular files of an extraction: many jobs, done by one thread or by several. */
-import { closeSync, openSync, unlinkSync, writeSync } from "node:fs"
+import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs"
 import type { OpenFile } from "../file.js"
 import type { Image } from "../image.js"
+import { PAGE_SIZE } from "../page.js"
 import { countBytes, countEntry, isStopped, type Round, stopRound, takeJobs } from "./crew.js"
 import { codeOf } from "./exit.js"
 import type { FileJob } from "./file-jobs.js"
@@ -31,7 +32,7 @@ export interface FileResult {
   bytes: number
 }
 
-/** Bytes that the pool is asked for at a time. */
+/** Bytes that the pool is asked for at a time. Holes of larger files become holes. */
 const PIECE = 1 << 20
 /** Errors after which everything else would fail too. */
 const HOPELESS = ["ENOSPC", "EDQUOT", "EROFS"]
@@ -92,10 +93,7 @@ export class FileMaker {
       const fd = this.#tree.create(target, (at) => openSync(at, CREATE, mode & 0o777))
       let isWhole = false
       try {
-        this.#write(file, (bytes) => {
-          for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done)
-          onBytes(bytes.length)
-        })
+        this.#fill(fd, file, onBytes)
         this.#metadata.setFile(fd, target, inode, { isPlain }, mode)
         isWhole = true
       } finally {
@@ -109,17 +107,50 @@ export class FileMaker {
   }
 
   /**
-   * Gives a file's bytes to `write`, in memory of the pool's. Each is needed once: past the pool they stay in the processor's
-   * caches. Where requests are dear the pool brings in more at a time.
+   * Writes what is in a file, piece by piece, over the holes of large ones: an image can claim more of them than the disk
+   * can hold.
    */
-  #write(file: OpenFile, write: (bytes: Uint8Array) => void): void {
-    if (this.#isLocal) {
-      file.visitSync(write)
-      return
+  #fill(fd: number, file: OpenFile, onBytes: (count: number) => void): void {
+    const { size } = file
+    let written = 0
+    const write = (bytes: Uint8Array, position: number): void => {
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(fd, bytes, done, bytes.length - done, position + done)
+      }
+      written = position + bytes.length
+      onBytes(bytes.length)
     }
-    for (let position = 0; position < file.size; position += PIECE) {
-      using view = file.map(position, Math.min(PIECE, file.size - position))
-      for (const bytes of view.segmentsSync()) write(bytes)
+    for (let position = 0; position < size; ) {
+      const hole = size > PIECE ? holeEnd(file, position) : position
+      position = hole > position ? hole : this.#visit(file, position, write)
     }
+    if (written < size) ftruncateSync(fd, size)
   }
+
+  /**
+   * Gives some of a file's bytes to `write`, in memory of the pool's. Answers where they end. Each is needed once: past the pool
+   * they stay in the processor's caches. Where requests are dear the pool brings in more at a time.
+   */
+  #visit(file: OpenFile, position: number, write: (bytes: Uint8Array, position: number) => void): number {
+    if (this.#isLocal) return file.visitSync(position, write)
+    const end = Math.min(position + PIECE, file.size)
+    using view = file.map(position, end - position)
+    let at = position
+    for (const bytes of view.segmentsSync()) {
+      write(bytes, at)
+      at += bytes.length
+    }
+    return end
+  }
+}
+
+/** Where holes end that begin at a page, or the last whole page of them; `position` if there are none. */
+function holeEnd(file: OpenFile, position: number): number {
+  let end = position
+  for (let next = position; next < file.size; ) {
+    next = file.holeEndSync(end)
+    if (next === end) break
+    end = next
+  }
+  return end === file.size ? end : end - (end % PAGE_SIZE)
 }

@@ -164,6 +164,16 @@ describe("extract", () => {
     }
   })
 
+  it("makes holes of the holes of large files", async () => {
+    const hole = (size: bigint) => file("", { isInline: false, startBlock: 2 ** 48 - 1, size })
+    const image = imageFile(directory({ large: hole((1n << 40n) + 5n), small: hole(5n), empty: file("") }))
+    const target = join(scratch(), "tree")
+    expect(await cli(["extract", image, target])).toMatchObject({ code: 0, stderr: "" })
+    const { size, blocks } = statSync(join(target, "large"))
+    expect([size, blocks]).toEqual([2 ** 40 + 5, 0])
+    expect(readFileSync(join(target, "small"))).toEqual(Buffer.alloc(5))
+  })
+
   it("leaves sockets out, with a warning", async () => {
     const target = join(scratch(), "tree")
     const image = imageFile(directory({ s: special("socket"), f: file("x") }))
