@@ -118,7 +118,9 @@ export class MappedView {
   /** The page if no byte has to be fetched for it. */
   #residentPage(index: number): Uint8Array | undefined {
     const address = this.#mapping.isLive && this.#hasPage(index) ? this.#mapping.pin(index, 1) : 0
-    return address === 0 ? undefined : this.#slice(address, this.#bytesOfPage(index))
+    if (address === 0) return undefined
+    this.#noteResident(index, index + 1)
+    return this.#slice(address, this.#bytesOfPage(index))
   }
 
   /** The range if it lies within one page that is in the pool, or in pages in a row that are. */
@@ -133,7 +135,14 @@ export class MappedView {
     for (let page = first + 1; page <= last; page++) {
       if (this.#mapping.pin(page, last - page + 1) !== start + (page - first) * PAGE_SIZE) return undefined
     }
+    this.#noteResident(first, last + 1)
     return this.#slice(start + (from & (PAGE_SIZE - 1)), to - from)
+  }
+
+  /** Pages that were there are part of a row of reads, too: who goes through a view page by page meets them most of the time. */
+  #noteResident(page: number, end: number): void {
+    const { firstPage, readAhead } = this.#mapping
+    readAhead.note(firstPage + page, firstPage + end)
   }
 
   #hasPage(index: number): boolean {

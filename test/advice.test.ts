@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Advice about reads to come: what it does to the pool, told by counts of pages. */
 import { describe, expect, it } from "vitest"
-import { type Advice, bufferSource, type Image, type OpenFile, PagePool } from "../src/index.js"
+import {
+  type Advice,
+  bufferSource,
+  type Image,
+  type MappedView,
+  type OpenFile,
+  PagePool,
+} from "../src/index.js"
 import { buildImage, directory, file } from "./support/build-image.js"
 import { Random } from "./support/random.js"
 import { StallingSource } from "./support/synthetic-image.js"
@@ -150,6 +157,25 @@ describe("the pattern of reads", () => {
     pool.drop()
     open.adviseSync("sequential")
     expect(broughtBy(pool, open, 40)).toBeGreaterThan(64)
+  })
+
+  it("grows the window for who goes through a view, page by page or by bytes, though most are there by then", async () => {
+    const walks = [
+      (view: MappedView, page: number) => view.pageSync(page),
+      (view: MappedView, page: number) => view.bytesSync(page * PAGE, (page + 1) * PAGE - 100),
+    ]
+    for (const touch of walks) {
+      const { pool, image } = await openPool()
+      using open = image.openSync("/big")
+      using view = open.map()
+      const brought: number[] = []
+      for (let page = 0; page < PAGES; page++) {
+        const pages = change(pool, () => touch(view, page))
+        if (pages > 0) brought.push(pages)
+      }
+      expect(brought.slice(0, 2)).toEqual([32, 64])
+      expect(brought.length).toBeLessThan(6)
+    }
   })
 
   it("belongs to the open file, not to the content that it shares; views have that of their file", async () => {
