@@ -158,18 +158,18 @@ export class OpenFile {
     return new ReadableStream(
       {
         type: "bytes",
+        start(controller) {
+          if (at >= end) controller.close()
+        },
         pull: async (controller) => {
           const request = controller.byobRequest
-          const room = request?.view ? bytesOf(request.view) : new Uint8Array(STREAM_PIECE)
-          const piece = room.subarray(0, Math.max(0, end - at))
-          if (piece.length === 0) {
-            controller.close()
-            request?.respond(0)
-            return
-          }
+          const room = request?.view ? bytesOf(request.view) : new Uint8Array(Math.min(STREAM_PIECE, end - at))
+          const piece = room.subarray(0, end - at)
           at += await this.read(piece, at, rest)
           if (request) request.respond(piece.length)
           else controller.enqueue(piece)
+          // At once: the reader's next call need not come here to learn of it.
+          if (at >= end) controller.close()
         },
       },
       { highWaterMark: 0 },
