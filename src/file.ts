@@ -163,7 +163,9 @@ export class OpenFile {
         },
         pull: async (controller) => {
           const request = controller.byobRequest
-          const room = request?.view ? bytesOf(request.view) : new Uint8Array(Math.min(STREAM_PIECE, end - at))
+          const room = request?.view
+            ? bytesOf(request.view)
+            : new Uint8Array(Math.min(STREAM_PIECE, end - at))
           const piece = room.subarray(0, end - at)
           at += await this.read(piece, at, rest)
           if (request) request.respond(piece.length)
