@@ -27,7 +27,6 @@ import { dropRange as drop } from "./pool/drop"
 import { rebuildBitmap } from "./pool/frames"
 import { internSpace } from "./pool/intern"
 import { enterPlace } from "./pool/places"
-import { spaceRecord } from "./pool/spaces"
 import { collectStatistics } from "./pool/statistics"
 import {
   EXTENT_ALGORITHM,
@@ -124,11 +123,6 @@ export function openSpace(
   domain: u32,
 ): i32 {
   return internSpace(worker, tag, owner, exchangeAt(worker), keyLength, size as u64, mount, domain)
-}
-
-/** The number of the domain that a space belongs to; of the space of a domain, that domain's own. */
-export function domainOf(space: u32): u32 {
-  return spaceRecord(space).domain
 }
 
 // Reading.

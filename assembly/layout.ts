@@ -6,20 +6,22 @@
  *   0          constant tables (data segments; the only ones)
  *   CONTROL    control block: sizes, addresses of the regions below, lock, hand, counters
  *              frame bitmap     one bit a frame, set = free
- *              frame table      FRAME_RECORD_SIZE a frame: state, address space, page, chains
+ *              frame table      FRAME_RECORD_SIZE a frame: state, page, hash chain: what finding a page touches
+ *              readers          u32 a frame: the file that brought the page in
  *              page buckets     u32 each: first link of a hash chain (pool/pages.ts)
  *              content buckets  u32 each: first frame of a chain of equal hashes, + 1 (pool/content.ts)
- *              content links    u32 a frame: the next one of its chain of equal hashes, + 1
+ *              content table    CONTENT_RECORD_SIZE a frame: what sharing by content knows of it
  *              space table      SPACE_RECORD_SIZE an address space
  *              space buckets    u32 each: first space of a hash chain
  *              alias table      ALIAS_RECORD_SIZE a page that lies in another page's frame
  *              member table     MEMBER_RECORD_SIZE a mount that uses an address space
- *              pin tables       u32 a frame, one table a worker place: pins that this worker holds
+ *              pin tables       one a worker place: pins that this worker holds, u8 a frame, and behind those how often
+ *                               each of these ran over, u16 a frame
  *              workers          WORKER_SIZE each: counters, exchange area, scratch, fill slots
  *              frames           PAGE_SIZE each; behind them at least GUARD_BYTES
  *
- * The tables of spaces, aliases and members are sized for the worst case and used from their beginning: what
- * was never used was never touched, and costs address space only.
+ * The tables of spaces, aliases and members are sized for the worst case and used from their beginning, those for sharing by
+ * content and of carries only where there is such: what was never used was never touched, and costs address space only.
  *
  * A worker's region:
  *
@@ -33,6 +35,9 @@ import { alignUp, PAGE_BITS, PAGE_SIZE } from "./bits"
 import { CODEC_WORKSPACE_BYTES } from "./codec/codec"
 import { EXTENT_LIMIT, EXTENTS_OFFSET, READ_MARGIN, SLOT_SIZE } from "./slot"
 
+/** Bits of the number of an address space in the name of a page: pool/names.ts. */
+export const SPACE_NUMBER_BITS: u32 = 22
+
 /** Constant tables end before this. */
 export const CONTROL: usize = 0x10000
 const CONTROL_SIZE: u32 = PAGE_SIZE
@@ -41,12 +46,12 @@ const CONTROL_SIZE: u32 = PAGE_SIZE
  * The control block, at CONTROL. What the lock guards, and the words that others poll, have cache lines of
  * their own (LINE_SIZE).
  *
- *   0    frameCount | bucketMask | spaceCapacity | spaceBucketMask
+ *   0    frameCount | bucketCount | spaceCapacity | spaceBucketCount
  *   16   workerCount | - | bitmap | frameTable
  *   32   buckets | spaces | spaceBuckets | workers               addresses of the regions
  *   48   frames | end | magic | contentBuckets
  *   64   aliases | aliasCapacity | members | memberCapacity
- *   80   pinTables | contentLinks | -
+ *   80   pinTables | contentTable | readers | -
  *
  *   128  lock | serial                                           LOCK, LOCK_SERIAL
  *   256  hand | freeFrames | ...                                 GUARDED: under the lock
@@ -56,9 +61,9 @@ const CONTROL_SIZE: u32 = PAGE_SIZE
 @unmanaged
 export class Control {
   frameCount: u32
-  bucketMask: u32
+  bucketCount: u32
   spaceCapacity: u32
-  spaceBucketMask: u32
+  spaceBucketCount: u32
   workerCount: u32
   reserved: u32
   bitmap: usize
@@ -76,7 +81,8 @@ export class Control {
   members: usize
   memberCapacity: u32
   pinTables: usize
-  contentLinks: usize
+  contentTable: usize
+  readers: usize
 }
 
 /**
@@ -150,42 +156,51 @@ export const CONTROL_MAGIC: u32 = 0x464f5245
 /**
  * What a frame holds. One per frame, in the order of the frames.
  *
- *   0    state | space       state: see pool/frames.ts; space: whose page is in it, 0 = none
- *   8    page (u64)          number of that page
- *   16   next | reader       next link of the same hash chain; the file that brought the page in
- *   24   aliases | hash      first alias of the frame, 0 = none; hash by which its bytes are found, 0 = they are not
+ *   0    state | next        state: see pool/frames.ts; next link of the same hash chain
+ *   8    name (u64)          of the page in it, see pool/names.ts; 0 = none
  */
 @unmanaged
 export class FrameRecord {
   state: u32
-  space: u32
-  page: u64
   next: u32
-  reader: u32
+  name: u64
+}
+
+export const FRAME_RECORD_BITS: u32 = 4
+export const FRAME_RECORD_SIZE: u32 = 1 << FRAME_RECORD_BITS
+
+/**
+ * What sharing by content knows of a frame. One per frame, in their order.
+ *
+ *   0    next | aliases       next frame of its chain of equal hashes, + 1; first alias of the frame, 0 = none
+ *   8    hash                 by which its bytes are found, 0 = they are not
+ */
+@unmanaged
+export class ContentRecord {
+  next: u32
   aliases: u32
   hash: u32
 }
 
-export const FRAME_RECORD_BITS: u32 = 5
-export const FRAME_RECORD_SIZE: u32 = 1 << FRAME_RECORD_BITS
+export const CONTENT_RECORD_SIZE: u32 = offsetof<ContentRecord>()
 
 /**
  * A page whose bytes lie in the frame of another, equal page. Aliases count from 1.
  *
- *   0    space | frame          space 0 = free
- *   8    page (u64)
- *   16   next | sibling         next link of the hash chain (of the free list); next alias of the same frame
- *   24   reader | elder         the file that brought the page in; the alias before it on the frame's list, 0 = none
+ *   0    name (u64)             of the page; 0 = free
+ *   8    frame | next           next link of the hash chain (of the free list)
+ *   16   sibling | elder        next alias of the same frame; the one before it on the frame's list; 0 = none
+ *   24   reader | -             the file that brought the page in
  */
 @unmanaged
 export class AliasRecord {
-  space: u32
+  name: u64
   frame: u32
-  page: u64
   next: u32
   sibling: u32
-  reader: u32
   elder: u32
+  reader: u32
+  reserved: u32
 }
 
 export const ALIAS_RECORD_SIZE: u32 = offsetof<AliasRecord>()
@@ -194,14 +209,13 @@ export const ALIAS_RECORD_SIZE: u32 = offsetof<AliasRecord>()
  * A mount that uses an address space, in one worker. Members count from 1.
  *
  *   0    next | mount           next member of the same space (of the free list)
- *   8    place | references     whose references; 0 references = free
+ *   8    holding                whose references and how many: pool/members.ts; no references = free
  */
 @unmanaged
 export class MemberRecord {
   next: u32
   mount: u32
-  place: u32
-  references: u32
+  holding: u32
 }
 
 export const MEMBER_RECORD_SIZE: u32 = offsetof<MemberRecord>()
@@ -209,34 +223,29 @@ export const MEMBER_RECORD_SIZE: u32 = offsetof<MemberRecord>()
 /**
  * An address space: the pages of one file identity.
  *
- *   0    tag | owner | hash | next        kind of key, 0 = free; whose it is (intern.ts); hash chain, 0 = end
- *   16   references | pages | keyLength | keyFrame
- *   32   size (u64)                       of the file, in bytes
- *   40   keyFrameCount | domain           domain: only pages of the same one may share a frame
- *   48   members | -                      first member
- *   56   key, when it is not longer than SPACE_KEY_INLINE; else it lies in frames of its own
+ *   0    tag (u16) | keyLength (u16) | next    kind of key, 0 = free; hash chain (free list), 0 = end
+ *   8    pages | members                       how many are in the pool; first member
+ *   16   owner | domain                        whose it is; only pages of the same domain may share a frame (intern.ts)
+ *   24   size (u64)                            of the file, in bytes
+ *   32   key, when it is not longer than SPACE_KEY_INLINE; else the first of the frames that it lies in (u32)
  */
 @unmanaged
 export class SpaceRecord {
-  tag: u32
-  owner: u32
-  hash: u32
+  tag: u16
+  keyLength: u16
   next: u32
-  references: u32
   pages: u32
-  keyLength: u32
-  keyFrame: u32
-  size: u64
-  keyFrameCount: u32
-  domain: u32
   members: u32
-  reserved: u32
+  owner: u32
+  domain: u32
+  size: u64
+  keyFrame: u32
 }
 
-export const SPACE_RECORD_BITS: u32 = 7
-export const SPACE_RECORD_SIZE: u32 = 1 << SPACE_RECORD_BITS
-export const SPACE_KEY_OFFSET: u32 = offsetof<SpaceRecord>()
-export const SPACE_KEY_INLINE: u32 = SPACE_RECORD_SIZE - SPACE_KEY_OFFSET
+export const SPACE_KEY_OFFSET: u32 = offsetof<SpaceRecord>("keyFrame")
+/** mkfs.erofs writes fingerprints of 39 bytes. */
+export const SPACE_KEY_INLINE: u32 = 40
+export const SPACE_RECORD_SIZE: u32 = SPACE_KEY_OFFSET + SPACE_KEY_INLINE
 
 /**
  * The head of a worker's region. Counters are plain: only this worker writes them.
@@ -249,7 +258,8 @@ export const SPACE_KEY_INLINE: u32 = SPACE_RECORD_SIZE - SPACE_KEY_OFFSET
  *   56   workspace: logical (u64) | address (u64)
  *   72   workspace: length | algorithm | device | decoded
  *   88   workspace: flags | extent                bytes of the whole extent
- *   96   guess                                    frame, + 1, expected to hold the same as the next page to come; 0 = none
+ *   96   guess | carries      frame, + 1, expected to hold the same as the next page to come, 0 = none; whether any
+ *                             pins were too many for the first part of the pin table
  */
 @unmanaged
 export class WorkerRecord {
@@ -271,6 +281,7 @@ export class WorkerRecord {
   workspaceFlags: u32
   workspaceExtent: u32
   guess: u32
+  carries: u32
 }
 
 export const EXCHANGE_OFFSET: u32 = PAGE_SIZE
@@ -314,10 +325,10 @@ export function clearSlots(worker: usize): void {
   for (let slot: u32 = 0; slot < SLOT_COUNT; slot++) memory.fill(slotAddress(worker, slot), 0, EXTENTS_OFFSET)
 }
 
-/** A worker's table of the pins it holds: one u32 a frame. */
+/** A worker's table of the pins it holds: one u8 a frame, then one u16 a frame. */
 export function pinTable(place: u32): usize {
   const c = control()
-  return c.pinTables + (((place * c.frameCount) as usize) << 2)
+  return c.pinTables + ((place * c.frameCount) as usize) * PIN_BYTES
 }
 
 /** The record of a worker region. */
@@ -325,19 +336,27 @@ export function workerRecord(worker: usize): WorkerRecord {
   return changetype<WorkerRecord>(worker)
 }
 
-/** More frames or address spaces than that exceed any memory. */
-const ENTRY_LIMIT: u32 = 1 << 25
+/** Bytes of a worker's table of pins for each frame. */
+export const PIN_BYTES: u32 = 3
+/** More frames exceed any memory, more address spaces the names of pages (pool/names.ts). */
+const FRAME_LIMIT: u32 = 1 << 20
+const SPACE_LIMIT: u32 = (1 << SPACE_NUMBER_BITS) - 1
 /** Bytes behind the last frame, for decoders look that far past the end of what they fill (codec/codec.ts). */
 const GUARD_BYTES: u32 = 64
 /** Aliases there may be for every frame, and frames for every bucket of address spaces (a power of two). */
 const ALIASES_PER_FRAME: u32 = 2
 const SPACE_BUCKET_SHARE: u32 = 2
 
-/** Buckets for so many entries: the power of two at or above it. */
-function bucketsFor(entries: u32): u32 {
-  let buckets: u32 = 64
-  while (buckets < entries) buckets <<= 1
-  return buckets
+const MIN_BUCKETS: u32 = 64
+
+/**
+ * Where the bucket of a hash lies in a table of so many: by as many bits of the hash as the last bucket's number has, or
+ * one less where these lead beyond it. So no table need be a power of two.
+ */
+export function bucketOffset(hash: u32, count: u32): usize {
+  const mask = u32.MAX_VALUE >> clz(count - 1)
+  const bucket = hash & mask
+  return ((bucket < count ? bucket : bucket & (mask >> 1)) as usize) << 2
 }
 
 /**
@@ -346,37 +365,39 @@ function bucketsFor(entries: u32): u32 {
  */
 export function layOut(frameCount: u32, spaceCapacity: u32, workerCount: u32, write: bool): u64 {
   // More could not fit, and the sums below cannot wrap.
-  if (frameCount > ENTRY_LIMIT || spaceCapacity > ENTRY_LIMIT || workerCount > WORKER_LIMIT) return 0
-  const buckets = bucketsFor(frameCount)
-  const spaceBuckets = bucketsFor(frameCount >> SPACE_BUCKET_SHARE)
+  if (frameCount > FRAME_LIMIT || spaceCapacity > SPACE_LIMIT || workerCount > WORKER_LIMIT) return 0
+  const buckets = max(frameCount, MIN_BUCKETS)
+  const spaceBuckets = max(frameCount >> SPACE_BUCKET_SHARE, MIN_BUCKETS)
   const aliasCapacity = frameCount * ALIASES_PER_FRAME
   const memberCapacity = spaceCapacity + frameCount
   const bitmap = (CONTROL as u64) + CONTROL_SIZE
   const frameTable = alignUp(bitmap + (frameCount >> 3) + 8, 64)
-  const bucketTable = frameTable + ((frameCount as u64) << FRAME_RECORD_BITS)
-  const contentTable = bucketTable + ((buckets as u64) << 2)
-  const contentLinks = contentTable + ((buckets as u64) << 2)
-  const spaces = alignUp(contentLinks + ((frameCount as u64) << 2), SPACE_RECORD_SIZE)
-  const spaceTable = spaces + (((spaceCapacity as u64) + 1) << SPACE_RECORD_BITS)
+  const readers = frameTable + ((frameCount as u64) << FRAME_RECORD_BITS)
+  const bucketTable = readers + ((frameCount as u64) << 2)
+  const contentBuckets = bucketTable + ((buckets as u64) << 2)
+  const contentTable = contentBuckets + ((buckets as u64) << 2)
+  const spaces = alignUp(contentTable + (frameCount as u64) * CONTENT_RECORD_SIZE, 64)
+  const spaceTable = spaces + ((spaceCapacity as u64) + 1) * SPACE_RECORD_SIZE
   const aliases = alignUp(spaceTable + ((spaceBuckets as u64) << 2), PAGE_SIZE)
   const members = alignUp(aliases + ((aliasCapacity as u64) + 1) * ALIAS_RECORD_SIZE, PAGE_SIZE)
   const pinTables = alignUp(members + ((memberCapacity as u64) + 1) * MEMBER_RECORD_SIZE, PAGE_SIZE)
-  const workers = alignUp(pinTables + (((workerCount as u64) * frameCount) << 2), PAGE_SIZE)
+  const workers = alignUp(pinTables + (workerCount as u64) * frameCount * PIN_BYTES, PAGE_SIZE)
   const frames = alignUp(workers + (workerCount as u64) * WORKER_SIZE, PAGE_SIZE)
   const end = frames + ((frameCount as u64) << PAGE_BITS)
   if (end + GUARD_BYTES > 0xffff0000) return 0
   if (write) {
     const c = control()
     c.frameCount = frameCount
-    c.bucketMask = buckets - 1
+    c.bucketCount = buckets
     c.spaceCapacity = spaceCapacity
-    c.spaceBucketMask = spaceBuckets - 1
+    c.spaceBucketCount = spaceBuckets
     c.workerCount = workerCount
     c.bitmap = bitmap as usize
     c.frameTable = frameTable as usize
+    c.readers = readers as usize
     c.buckets = bucketTable as usize
-    c.contentBuckets = contentTable as usize
-    c.contentLinks = contentLinks as usize
+    c.contentBuckets = contentBuckets as usize
+    c.contentTable = contentTable as usize
     c.spaces = spaces as usize
     c.spaceBuckets = spaceTable as usize
     c.aliases = aliases as usize

@@ -24,7 +24,6 @@ export interface CoreExports {
     mount: number,
     domain: number,
   ): number
-  domainOf(space: number): number
   releaseSpace(worker: number, space: number, mount: number): void
   acquire(worker: number, space: number, page: number, count: number, isUse: boolean): number
   release(worker: number, address: number, count: number): void

@@ -25,7 +25,7 @@ export interface SpaceKey {
   size: number
   /** Mount that refers to it. */
   mount: number
-  /** Number of the domain: pages of different ones never lie in one frame. */
+  /** Space of the domain, 0 = none: pages of different ones never lie in one frame. */
   domain: number
 }
 
@@ -230,11 +230,6 @@ export class Core implements SlotHome {
   openSpace({ tag, owner, key, size, mount, domain }: SpaceKey): number {
     this.bytes.set(key, this.exchange)
     return this.#exports.openSpace(this.#worker, tag, owner, key.length, size, mount, domain)
-  }
-
-  /** The number of the domain that the space of a domain stands for. */
-  domainOf(space: number): number {
-    return this.#exports.domainOf(space)
   }
 
   /** Gives a mount's reference to an address space back. */

@@ -27,8 +27,6 @@ export interface MountedImage {
   /** Circle of mounts that may share, and the address space that names it. */
   domain: Uint8Array
   domainSpace: number
-  /** Number of the domain; no other ever has it. */
-  domainNumber: number
   /** Says whether files are what they claim; undefined: they are believed. */
   verifier: Verifier | undefined
   /** Fingerprints that the user gave for the image. */

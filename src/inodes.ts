@@ -46,9 +46,8 @@ export interface InodeEnvironment {
   superblock: Superblock
   devices: Devices
   mount: number
-  domain: Uint8Array
-  /** Number of the domain. */
-  domainNumber: number
+  /** Address space that names the domain. */
+  domainSpace: number
   /** Says whether files are what they claim; undefined: they are believed. */
   verifier: Verifier | undefined
   /** Fingerprints that the user gave for the image. */
@@ -351,16 +350,13 @@ export class Inodes {
 
   /** The shared address space of a file with a fingerprint, else one of its own. */
   #openSpace(node: Node): number {
-    const { engine, mount, domain, domainNumber, verifier } = this.#env
+    const { engine, mount, domainSpace, verifier } = this.#env
     if (node.fingerprint) {
-      const key = new Uint8Array(4 + domain.length + node.fingerprint.length)
-      new DataView(key.buffer).setUint32(0, domain.length, true)
-      key.set(domain, 4)
-      key.set(node.fingerprint, 4 + domain.length)
+      const key = node.fingerprint
       // Files that were verified never share with files that were only believed.
       const tag = verifier ? TAG_VERIFIED : TAG_FINGERPRINT
       const { size } = node.inode
-      const shared = engine.openSpace({ tag, owner: 0, key, size, mount, domain: domainNumber })
+      const shared = engine.openSpace({ tag, owner: 0, key, size, mount, domain: domainSpace })
       if (shared > 0) return shared
       if (shared === -SIZE_DIFFERS) engine.counters.sizeConflicts++
       node.fingerprint = undefined
@@ -370,10 +366,10 @@ export class Inodes {
 
   /** An address space that belongs to one file of this image alone. */
   #openOwnSpace({ nid, size }: Inode): number {
-    const { engine, mount, domainNumber } = this.#env
+    const { engine, mount, domainSpace } = this.#env
     this.#key[0] = nid
     const key = this.#keyBytes
-    const own = engine.openSpace({ tag: TAG_INODE, owner: mount, key, size, mount, domain: domainNumber })
+    const own = engine.openSpace({ tag: TAG_INODE, owner: mount, key, size, mount, domain: domainSpace })
     if (own <= 0) throw failure(-own, { nid: nidToBigInt(nid) }, 0)
     return own
   }

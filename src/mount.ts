@@ -72,7 +72,7 @@ export interface ImageHandle {
   readonly domain: Uint8Array
 }
 
-/** Longest name of a domain, in bytes: it is part of every key. */
+/** Longest name of a domain, in bytes. */
 const MAX_DOMAIN = 4096
 
 /** Largest sidecar: some fifty million files. */
@@ -113,7 +113,6 @@ export function* mountImage(
       mount,
       domain,
       domainSpace,
-      domainNumber: engine.core.domainOf(domainSpace),
       verifier: trust === "verify" ? new Verifier(engine, source.name ?? "") : undefined,
       sidecar: undefined,
       device: probe,

@@ -57,7 +57,7 @@ describe.each(BUILDS)("pages of the %s build", (build) => {
     expect(pool.statistics().pagesMerged).toBe(0)
     // Of so many, few are ever compared with others: the lock must not be held for long.
     const records = new PoolRecords(pool.memory)
-    const found = Array.from({ length: frames }, (_, frame) => records.frame(frame)("hash"))
+    const found = Array.from({ length: frames }, (_, frame) => records.content(frame)("hash"))
     expect(new Set(found.filter((hash) => hash !== 0)).size).toBe(1)
     expect(found.filter((hash) => hash !== 0).length).toBeLessThan(64)
     pool.dropPages(0)

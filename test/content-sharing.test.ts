@@ -63,9 +63,10 @@ describe.each(BUILDS)("equal pages in the %s build", (build) => {
 
   it("never lie in one frame across domains", () => {
     const pool = PoolCore.create(build, { frames: 128 })
-    const one = pool.openSpace("a", 4 * PAGE, 1, 0, { domain: 1 })
-    const two = pool.openSpace("b", 4 * PAGE, 1, 0, { domain: 2 })
-    for (const space of [one, two]) expect(pool.fill(merged(space, 4), 0, 4, repeating(4))).toBe(OK)
+    const domains = ["one", "two"].map((name) => pool.openDomain(name))
+    const [one, two] = domains.map((domain) => pool.openSpace("a", 4 * PAGE, 3, 0, { domain }))
+    for (const space of [one, two] as number[])
+      expect(pool.fill(merged(space, 4), 0, 4, repeating(4))).toBe(OK)
     expect(pool.statistics()).toMatchObject({ framesUsed: 8, pagesAliased: 0 })
   })
 
@@ -144,8 +145,9 @@ describe.each(BUILDS)("equal pages in the %s build", (build) => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), fc.integer({ min: 1, max: 40 }), (steps, kinds) => {
         const pool = PoolCore.create(build, { frames: 24 })
+        const domains = [0, pool.openDomain("other")]
         const spaces = [0, 1, 2, 3].map((file) =>
-          pool.openSpace(`file ${file}`, 40 * PAGE, 3, 0, { domain: file >> 1 }),
+          pool.openSpace(`file ${file}`, 40 * PAGE, 3, 0, { domain: domains[file >> 1] as number }),
         )
         const byte = (page: number) => 1 + (page % kinds)
         const pins: { address: number; page: number }[] = []

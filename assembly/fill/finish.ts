@@ -3,7 +3,16 @@
 import { PAGE_BITS, PAGE_MASK, PAGE_SIZE, pagesFor } from "../bits"
 import { WorkerRecord } from "../layout"
 import { announceFill } from "../pool/atomics"
-import { BUSY_FRAME, FRESH, frameRecord, frameState, READY, reuseFrame, setFrameState } from "../pool/frames"
+import {
+  BUSY_FRAME,
+  FRESH,
+  frameState,
+  READY,
+  reuseFrame,
+  setFrameState,
+  setReader,
+  spaceIn,
+} from "../pool/frames"
 import { lock, unlock } from "../pool/lock"
 import { findPage, insertPage, removePage } from "../pool/pages"
 import { CONTENT_MERGE, Extent, REQUEST_DIRECT, REQUEST_VERIFY, Slot } from "../slot"
@@ -130,14 +139,14 @@ function publishPages(slot: Slot): void {
  * it again, unless that one was faster: of two fills the first to end counts, however long both take.
  */
 function isEntered(slot: Slot, frame: u32, page: u64): bool {
-  if (frameRecord(frame).space == slot.space) return true
+  if (spaceIn(frame) == slot.space) return true
   const there = findPage(slot.space, page)
   if (there >= 0) {
     if (!(frameState(there as u32) & BUSY_FRAME)) return false
     removePage(there as u32)
   }
   insertPage(frame, slot.space, page)
-  frameRecord(frame).reader = slot.reader
+  setReader(frame, slot.reader)
   return true
 }
 

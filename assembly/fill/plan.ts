@@ -9,7 +9,7 @@ import { frameAddress, guarded, workerRecord } from "../layout"
 import { isStaged, isWhole, mapExtent } from "../map/map"
 import { copyMetadata, releaseMetadata } from "../map/metadata"
 import { announceFill } from "../pool/atomics"
-import { BUSY_FRAME, frameRecord, frameState, freeFrame, isBusyFor, unpinFrame } from "../pool/frames"
+import { BUSY_FRAME, frameState, freeFrame, isBusyFor, setReader, spaceIn, unpinFrame } from "../pool/frames"
 import { lock, unlock } from "../pool/lock"
 import { findPage, insertPage, pinPage, removePage } from "../pool/pages"
 import { takeRun } from "../pool/reclaim"
@@ -339,7 +339,7 @@ function enterPages(slot: Slot): void {
     }
     const frame = runFrame(slot, (page - slot.runPage) as u32)
     insertPage(frame, slot.space, page)
-    frameRecord(frame).reader = slot.reader
+    setReader(frame, slot.reader)
   }
 }
 
@@ -409,6 +409,6 @@ export function abortFill(slot: Slot): void {
 /** Gives back a frame that this fill holds busy. Only valid under the lock. */
 export function returnFrame(frame: u32): void {
   if (CHECKED) assert(bool(frameState(frame) & BUSY_FRAME))
-  if (frameRecord(frame).space) removePage(frame)
+  if (spaceIn(frame)) removePage(frame)
   freeFrame(frame)
 }

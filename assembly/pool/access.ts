@@ -3,6 +3,7 @@
 import { PAGE_BITS, PAGE_MASK, PAGE_SIZE } from "../bits"
 import { control, frameAddress, WorkerRecord } from "../layout"
 import { frameAt, holdsPage, pinFrame, unpinFrame } from "./frames"
+import { nameOf } from "./names"
 import { findPage, pinPage } from "./pages"
 
 /**
@@ -14,11 +15,12 @@ export function acquirePages(worker: WorkerRecord, space: u32, page: u64, count:
   if (found < 0) return 0
   const first = found as u32
   const limit = min(count, control().frameCount - first)
+  const name = nameOf(space, page)
   let run: u32 = 1
   while (run < limit) {
-    if (!holdsPage(first + run, space, page + run)) break
+    if (!holdsPage(first + run, name + run)) break
     if (!pinFrame(worker, first + run, isUse)) break
-    if (!holdsPage(first + run, space, page + run)) {
+    if (!holdsPage(first + run, name + run)) {
       unpinFrame(worker, first + run)
       break
     }

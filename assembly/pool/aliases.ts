@@ -6,7 +6,7 @@
  * under the lock.
  */
 import { ALIAS_RECORD_SIZE, AliasRecord, control, guarded } from "../layout"
-import { frameRecord } from "./frames"
+import { contentRecord } from "./frames"
 
 /** The record of an alias; aliases count from 1. */
 export function aliasRecord(number: u32): AliasRecord {
@@ -29,7 +29,7 @@ export function takeAliasRecord(): u32 {
 export function returnAliasRecord(number: u32): void {
   const g = guarded()
   const alias = aliasRecord(number)
-  alias.space = 0
+  alias.name = 0
   alias.next = g.freeAlias
   g.freeAlias = number
   g.usedAliases -= 1
@@ -38,7 +38,7 @@ export function returnAliasRecord(number: u32): void {
 /** Hangs an alias on the list of a frame. */
 export function hangOn(number: u32, frame: u32): void {
   const alias = aliasRecord(number)
-  const record = frameRecord(frame)
+  const record = contentRecord(frame)
   alias.frame = frame
   alias.elder = 0
   alias.sibling = record.aliases
@@ -50,6 +50,6 @@ export function hangOn(number: u32, frame: u32): void {
 export function takeOff(number: u32): void {
   const alias = aliasRecord(number)
   if (alias.elder) aliasRecord(alias.elder).sibling = alias.sibling
-  else frameRecord(alias.frame).aliases = alias.sibling
+  else contentRecord(alias.frame).aliases = alias.sibling
   if (alias.sibling) aliasRecord(alias.sibling).elder = alias.elder
 }

@@ -7,14 +7,13 @@
  */
 import { PAGE_SIZE } from "../bits"
 import { xxh64Folded } from "../hash/xxh64"
-import { control, FrameRecord, frameAddress, guarded } from "../layout"
+import { bucketOffset, ContentRecord, control, frameAddress, guarded } from "../layout"
 import { aliasRecord, hangOn, returnAliasRecord, takeAliasRecord, takeOff } from "./aliases"
 import { loadShared } from "./atomics"
-import { frameRecord, frameState, READY } from "./frames"
+import { contentRecord, frameRecord, frameState, READY, readerOf, spaceIn } from "./frames"
+import { spaceOf } from "./names"
 import { insertAlias, relinkFrame, removeAlias, removePage, renameFrame, unlinkFrame } from "./pages"
 import { countPage, spaceRecord, uncountPage } from "./spaces"
-
-const HASH_OFFSET: usize = offsetof<FrameRecord>("hash")
 
 /**
  * Frames of one hash that are compared, and frames of one chain that are looked at, before a page is left alone. Hashes
@@ -46,7 +45,7 @@ export function candidateOf(hash: u32): u32 {
 
 /** Whether a frame holds a complete page of that hash. Needs no lock. */
 function holdsHash(frame: u32, hash: u32): bool {
-  if (loadShared(changetype<usize>(frameRecord(frame)) + HASH_OFFSET) != hash) return false
+  if (loadShared(hashAddress(frame)) != hash) return false
   return bool(frameState(frame) & READY)
 }
 
@@ -56,7 +55,7 @@ function holdsHash(frame: u32, hash: u32): bool {
  */
 export function hashToShare(frame: u32, domain: u32): u32 {
   if (frame >= control().frameCount) return 0
-  const hash = loadShared(changetype<usize>(frameRecord(frame)) + HASH_OFFSET)
+  const hash = loadShared(hashAddress(frame))
   return hash && bool(frameState(frame) & READY) && domainOf(frame) == domain ? hash : 0
 }
 
@@ -86,11 +85,10 @@ export function mergePage(frame: u32, hash: u32, known: u32): bool {
     if (twin == NO_TWIN) enterChain(frame, hash)
     return false
   }
-  const record = frameRecord(frame)
   hangOn(alias, twin as u32)
-  aliasRecord(alias).reader = record.reader
+  aliasRecord(alias).reader = readerOf(frame)
   // First in, then out: the space must not be without a page meanwhile.
-  insertAlias(alias, record.space, record.page)
+  insertAlias(alias, frameRecord(frame).name)
   removePage(frame)
   guarded().merged += 1
   return true
@@ -118,7 +116,7 @@ function isCandidate(frame: u32, hash: u32, domain: u32): bool {
 
 /** The domain of the page in a frame. */
 function domainOf(frame: u32): u32 {
-  return spaceRecord(frameRecord(frame).space).domain
+  return spaceRecord(spaceIn(frame)).domain
 }
 
 /** A record for a further alias. When all are in use the next one round gives its place up, but not one of `twin`. */
@@ -143,20 +141,19 @@ export function dropAlias(number: u32): void {
 
 /** Drops all aliases of a frame. */
 export function dropAliases(frame: u32): void {
-  const record = frameRecord(frame)
+  const record = contentRecord(frame)
   while (record.aliases) dropAlias(record.aliases)
 }
 
 /** Replaces the page of a frame that has aliases by one of these: the frame lives on without its own page. */
 export function promoteAlias(frame: u32): void {
-  const number = frameRecord(frame).aliases
-  const space = aliasRecord(number).space
-  const page = aliasRecord(number).page
-  const left = frameRecord(frame).space
+  const number = contentRecord(frame).aliases
+  const name = aliasRecord(number).name
+  const left = spaceIn(frame)
   // Whenever this is cut short, the frame's record names a page that it holds (repair.ts).
   unlinkFrame(frame)
-  renameFrame(frame, space, page, aliasRecord(number).reader)
-  countPage(space)
+  renameFrame(frame, name, aliasRecord(number).reader)
+  countPage(spaceOf(name))
   dropAlias(number)
   relinkFrame(frame)
   uncountPage(left)
@@ -165,26 +162,31 @@ export function promoteAlias(frame: u32): void {
 /** Address of the bucket of a hash. */
 function bucketOf(hash: u32): usize {
   const c = control()
-  return c.contentBuckets + (((hash & c.bucketMask) as usize) << 2)
+  return c.contentBuckets + bucketOffset(hash, c.bucketCount)
+}
+
+/** Address of a frame's hash. */
+function hashAddress(frame: u32): usize {
+  return changetype<usize>(contentRecord(frame)) + offsetof<ContentRecord>("hash")
 }
 
 /** Address of the link from a frame to the next one of its chain. */
 function linkOf(frame: u32): usize {
-  return control().contentLinks + ((frame as usize) << 2)
+  return changetype<usize>(contentRecord(frame)) + offsetof<ContentRecord>("next")
 }
 
 /** Puts a frame into the chain of its hash. */
 function enterChain(frame: u32, hash: u32): void {
   const bucket = bucketOf(hash)
-  frameRecord(frame).hash = hash
+  guarded().usesContent = 1
+  contentRecord(frame).hash = hash
   store<u32>(linkOf(frame), load<u32>(bucket))
   store<u32>(bucket, frame + 1)
-  guarded().usesContent = 1
 }
 
 /** Takes a frame out of the chain of its hash, if it is in one. */
 export function leaveChain(frame: u32): void {
-  const record = frameRecord(frame)
+  const record = contentRecord(frame)
   if (!record.hash) return
   let link = bucketOf(record.hash)
   while (load<u32>(link) != frame + 1) {
@@ -199,11 +201,11 @@ export function leaveChain(frame: u32): void {
 export function rebuildContentChains(): void {
   if (!guarded().usesContent) return
   const c = control()
-  memory.fill(c.contentBuckets, 0, ((c.bucketMask as usize) + 1) << 2)
+  memory.fill(c.contentBuckets, 0, (c.bucketCount as usize) << 2)
   for (let frame: u32 = 0; frame < c.frameCount; frame++) {
-    const hash = frameRecord(frame).hash
+    const hash = contentRecord(frame).hash
     if (!hash) continue
-    frameRecord(frame).hash = 0
+    contentRecord(frame).hash = 0
     if (frameState(frame) & READY) enterChain(frame, hash)
   }
 }

@@ -3,8 +3,10 @@
 import { control, guarded } from "../layout"
 import { aliasRecord } from "./aliases"
 import { dropAlias } from "./content"
-import { frameRecord } from "./frames"
+import { frameRecord, readerOf, spaceIn } from "./frames"
 import { lock, unlock } from "./lock"
+import { referencesOf } from "./members"
+import { pageOf, spaceOf } from "./names"
 import { dropPage, emptyFrame } from "./reclaim"
 import { spaceRecord, TAG_DEVICE, TAG_INODE } from "./spaces"
 
@@ -14,7 +16,7 @@ export function dropAll(worker: usize): u32 {
   const frameCount = control().frameCount
   let dropped: u32 = 0
   for (let frame: u32 = 0; frame < frameCount; frame++) {
-    if (frameRecord(frame).space && emptyFrame(frame)) dropped++
+    if (spaceIn(frame) && emptyFrame(frame)) dropped++
   }
   unlock(worker)
   return dropped
@@ -31,21 +33,24 @@ export function dropRange(worker: usize, space: u32, from: u64, to: u64, reader:
   // Aliases first: one of them may become a frame's own page when that one goes.
   for (let number: u32 = 1; number <= guarded().aliasTop; number++) {
     const alias = aliasRecord(number)
-    if (alias.space != space) continue
-    if (alias.page < from || alias.page >= to) continue
+    if (!isWithin(alias.name, space, from, to)) continue
     if (reader && alias.reader != reader) continue
     dropAlias(number)
     dropped++
   }
   for (let frame: u32 = 0; frame < frameCount; frame++) {
-    const record = frameRecord(frame)
-    if (record.space != space) continue
-    if (record.page < from || record.page >= to) continue
-    if (reader && record.reader != reader) continue
+    if (!isWithin(frameRecord(frame).name, space, from, to)) continue
+    if (reader && readerOf(frame) != reader) continue
     if (dropPage(frame)) dropped++
   }
   unlock(worker)
   return dropped
+}
+
+/** Whether a name is that of a page of the space, from page `from` to before `to`. */
+function isWithin(name: u64, space: u32, from: u64, to: u64): bool {
+  const page = pageOf(name)
+  return spaceOf(name) == space && page >= from && page < to
 }
 
 /**
@@ -55,15 +60,15 @@ export function dropRange(worker: usize, space: u32, from: u64, to: u64, reader:
 export function dropMount(worker: usize, mount: u32, device: u32): u32 {
   lock(worker)
   let dropped: u32 = 0
-  if (spaceRecord(device).references <= 1) {
+  if (referencesOf(device) <= 1) {
     const frameCount = control().frameCount
     for (let number: u32 = 1; number <= guarded().aliasTop; number++) {
-      if (!isOfMount(aliasRecord(number).space, mount)) continue
+      if (!isOfMount(spaceOf(aliasRecord(number).name), mount)) continue
       dropAlias(number)
       dropped++
     }
     for (let frame: u32 = 0; frame < frameCount; frame++) {
-      if (isOfMount(frameRecord(frame).space, mount) && dropPage(frame)) dropped++
+      if (isOfMount(spaceIn(frame), mount) && dropPage(frame)) dropped++
     }
   }
   unlock(worker)

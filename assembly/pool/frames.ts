@@ -20,11 +20,21 @@
  *   0         the frame is free (and its bit in the bitmap is set)
  */
 import { PAGE_BITS } from "../bits"
-import { control, FRAME_RECORD_BITS, FrameRecord, Guarded, guarded, pinTable, WorkerRecord } from "../layout"
-import { addShared, exchangeShared, loadShared, loadShared64, storeShared } from "./atomics"
+import {
+  CONTENT_RECORD_SIZE,
+  ContentRecord,
+  control,
+  FRAME_RECORD_BITS,
+  FrameRecord,
+  Guarded,
+  guarded,
+  pinTable,
+  WorkerRecord,
+} from "../layout"
+import { addShared, exchangeShared, loadShared, loadShared64, storeShared, storeShared64 } from "./atomics"
+import { spaceOf } from "./names"
 
-const SPACE_OFFSET: usize = offsetof<FrameRecord>("space")
-const PAGE_OFFSET: usize = offsetof<FrameRecord>("page")
+const NAME_OFFSET: usize = offsetof<FrameRecord>("name")
 const RECLAIMED_OFFSET: usize = offsetof<Guarded>("reclaimed")
 
 const PIN_BITS: u32 = 20
@@ -40,6 +50,24 @@ export const OFFLINE_FRAME: u32 = 1 << 27
 /** The record of a frame. */
 export function frameRecord(frame: u32): FrameRecord {
   return changetype<FrameRecord>(control().frameTable + ((frame as usize) << FRAME_RECORD_BITS))
+}
+
+/** What sharing by content knows of a frame. */
+export function contentRecord(frame: u32): ContentRecord {
+  return changetype<ContentRecord>(control().contentTable + (frame as usize) * CONTENT_RECORD_SIZE)
+}
+
+/** The file that brought the page of a frame in. */
+export function readerOf(frame: u32): u32 {
+  return load<u32>(control().readers + ((frame as usize) << 2))
+}
+export function setReader(frame: u32, reader: u32): void {
+  store<u32>(control().readers + ((frame as usize) << 2), reader)
+}
+
+/** The address space of the page in a frame; 0 = none. Only valid under the lock. */
+export function spaceIn(frame: u32): u32 {
+  return spaceOf(frameRecord(frame).name)
 }
 
 /** The frame that lies at an address. Only valid for addresses within the frames. */
@@ -69,7 +97,8 @@ export function exchangeFrameState(frame: u32, expected: u32, state: u32): bool 
  */
 export function pinFrame(worker: WorkerRecord, frame: u32, isUse: bool): bool {
   const address = changetype<usize>(frameRecord(frame))
-  const own = pinCount(worker.place, frame)
+  const own = pinTable(worker.place) + frame
+  const carry = carryOf(own, frame)
   let state = loadShared(address)
   for (;;) {
     if (!(state & READY)) return false
@@ -80,43 +109,57 @@ export function pinFrame(worker: WorkerRecord, frame: u32, isUse: bool): bool {
     if (exchangeShared(address, state, used)) break
     state = loadShared(address)
   }
-  // Engines end a worker at the head of a loop or of a function: not between the exchange and this.
-  store<u32>(own, load<u32>(own) + 1)
+  // Engines end a worker at the head of a loop or of a function: not between the exchange and the end of this.
+  const held = <u32>load<u8>(own) + 1
+  store<u8>(own, held)
+  if (held > <u32>u8.MAX_VALUE) {
+    store<u16>(carry, load<u16>(carry) + 1)
+    worker.carries = 1
+  }
   return true
 }
 
 /** Takes one pin off a frame. Only valid for a pin of this worker. */
 export function unpinFrame(worker: WorkerRecord, frame: u32): void {
-  const own = pinCount(worker.place, frame)
-  if (CHECKED) assert(load<u32>(own) != 0)
-  store<u32>(own, load<u32>(own) - 1)
+  const own = pinTable(worker.place) + frame
+  const held = <u32>load<u8>(own)
+  if (!held) {
+    const carry = carryOf(own, frame)
+    if (CHECKED) assert(load<u16>(carry) != 0)
+    store<u16>(carry, load<u16>(carry) - 1)
+  }
+  store<u8>(own, held - 1)
   const before = addShared(changetype<usize>(frameRecord(frame)), -1)
   if (CHECKED) assert((before & PIN_MASK) != 0)
 }
 
-/** Address of the number of pins that a place holds on a frame. */
-function pinCount(place: u32, frame: u32): usize {
-  return pinTable(place) + ((frame as usize) << 2)
+/** Address of how often a count of pins, which lies at `own`, ran over. */
+function carryOf(own: usize, frame: u32): usize {
+  return own + control().frameCount + frame
 }
 
 /** Takes all pins off that a worker, which has ended, still holds. */
 export function unpinAll(place: u32): void {
   const frameCount = control().frameCount
   for (let frame: u32 = 0; frame < frameCount; frame++) {
-    const own = pinCount(place, frame)
-    const held = load<u32>(own)
+    const own = pinTable(place) + frame
+    const carry = carryOf(own, frame)
+    const held = <u32>load<u8>(own) + ((<u32>load<u16>(carry)) << 8)
     if (!held) continue
-    store<u32>(own, 0)
+    store<u8>(own, 0)
+    store<u16>(carry, 0)
     addShared(changetype<usize>(frameRecord(frame)), -held)
   }
 }
 
-/** Whether the frame holds that page, as its own and not by an alias. It may get another name meanwhile (renameFrame()). */
-export function holdsPage(frame: u32, space: u32, page: u64): bool {
-  const record = changetype<usize>(frameRecord(frame))
-  if (loadShared(record + SPACE_OFFSET) != space) return false
-  if (loadShared64(record + PAGE_OFFSET) != page) return false
-  return !SHARED || loadShared(record + SPACE_OFFSET) == space
+/** Whether the frame holds the page of that name, as its own and not by an alias. */
+export function holdsPage(frame: u32, name: u64): bool {
+  return loadShared64(changetype<usize>(frameRecord(frame)) + NAME_OFFSET) == name
+}
+
+/** Gives a frame the name of the page in it, 0 = none. Only valid under the lock. */
+export function setName(frame: u32, name: u64): void {
+  storeShared64(changetype<usize>(frameRecord(frame)) + NAME_OFFSET, name)
 }
 
 /** Whether the frame's bit is set in the bitmap. Only valid under the lock. */
@@ -132,10 +175,8 @@ export function takeFrame(frame: u32, place: u32): void {
   const word = c.bitmap + ((frame >> 5) << 2)
   store<u32>(word, load<u32>(word) & ~((1 as u32) << (frame & 31)))
   g.freeFrames -= 1
-  const record = frameRecord(frame)
-  record.space = 0
-  record.aliases = 0
-  record.hash = 0
+  setName(frame, 0)
+  if (CHECKED) assert(!contentRecord(frame).aliases && !contentRecord(frame).hash)
   setFrameState(frame, BUSY_FRAME | place)
 }
 
@@ -147,7 +188,7 @@ export function freeFrame(frame: u32): void {
   const word = c.bitmap + ((frame >> 5) << 2)
   store<u32>(word, load<u32>(word) | ((1 as u32) << (frame & 31)))
   g.freeFrames += 1
-  frameRecord(frame).space = 0
+  setName(frame, 0)
   setFrameState(frame, 0)
 }
 

@@ -6,6 +6,11 @@
 import { control, guarded, MEMBER_RECORD_SIZE, MemberRecord } from "../layout"
 import { spaceRecord } from "./spaces"
 
+/** Place of a member's worker, in the low bits of what its record says it holds; references in the others. */
+const PLACE_BITS: u32 = 5
+const PLACE_MASK: u32 = (1 << PLACE_BITS) - 1
+const ONE_REFERENCE: u32 = 1 << PLACE_BITS
+
 /** The record of a member; members count from 1. */
 export function memberRecord(number: u32): MemberRecord {
   return changetype<MemberRecord>(control().members + (number as usize) * MEMBER_RECORD_SIZE)
@@ -19,40 +24,40 @@ export function addMember(space: u32, mount: u32, place: u32): bool {
     if (!number) return false
     const member = memberRecord(number)
     member.mount = mount
-    member.place = place
-    member.references = 0
+    member.holding = place
     member.next = spaceRecord(space).members
     spaceRecord(space).members = number
   }
-  memberRecord(number).references += 1
+  memberRecord(number).holding += ONE_REFERENCE
   return true
 }
 
-/** Takes a reference of a mount back; answers false if it has none. */
+/** Takes a reference of a mount back; answers whether its member went. */
 export function dropMember(space: u32, mount: u32, place: u32): bool {
   const number = findMember(space, mount, place)
   if (CHECKED) assert(number != 0)
   if (!number) return false
   const member = memberRecord(number)
-  member.references -= 1
-  if (!member.references) removeMember(space, number)
+  member.holding -= ONE_REFERENCE
+  if (member.holding >= ONE_REFERENCE) return false
+  removeMember(space, number)
   return true
 }
 
-/** Takes away what the mounts of a place refer to; answers how many references that were. */
-export function dropMembersOf(space: u32, place: u32): u32 {
-  let references: u32 = 0
+/** Takes away what the mounts of a place refer to; answers whether there was anything. */
+export function dropMembersOf(space: u32, place: u32): bool {
+  let isAny = false
   let number = spaceRecord(space).members
   while (number) {
     const member = memberRecord(number)
     const next = member.next
-    if (member.place == place) {
-      references += member.references
+    if ((member.holding & PLACE_MASK) == place) {
+      isAny = true
       removeMember(space, number)
     }
     number = next
   }
-  return references
+  return isAny
 }
 
 /** How many references all members of a space hold. */
@@ -60,7 +65,7 @@ export function referencesOf(space: u32): u32 {
   let references: u32 = 0
   let number = spaceRecord(space).members
   while (number) {
-    references += memberRecord(number).references
+    references += memberRecord(number).holding >> PLACE_BITS
     number = memberRecord(number).next
   }
   return references
@@ -71,7 +76,7 @@ function findMember(space: u32, mount: u32, place: u32): u32 {
   let number = spaceRecord(space).members
   while (number) {
     const member = memberRecord(number)
-    if (member.mount == mount && member.place == place) return number
+    if (member.mount == mount && (member.holding & PLACE_MASK) == place) return number
     number = member.next
   }
   return 0
@@ -88,7 +93,7 @@ function removeMember(space: u32, number: u32): void {
     before.next = member.next
   }
   const g = guarded()
-  member.references = 0
+  member.holding = 0
   member.next = g.freeMember
   g.freeMember = number
 }

@@ -5,11 +5,11 @@
  */
 import { clearSlots, control, guarded, PLACES, WORKER_LIMIT, workerAddress, workerRecord } from "../layout"
 import { announceFill, exchangeShared, loadShared } from "./atomics"
-import { frameRecord, frameState, freeFrame, isBusyFor, unpinAll } from "./frames"
+import { frameState, freeFrame, isBusyFor, spaceIn, unpinAll } from "./frames"
 import { breakLock, lock, unlock } from "./lock"
 import { dropMembersOf } from "./members"
 import { removePage } from "./pages"
-import { spaceRecord, unrefer } from "./spaces"
+import { releaseIfIdle, spaceRecord } from "./spaces"
 
 /** Takes a free place and answers its number, or -1 if all are taken. */
 export function takePlace(): i32 {
@@ -29,6 +29,7 @@ export function enterPlace(place: u32): usize {
   const record = workerRecord(worker)
   record.place = place
   record.workspaceMount = 0
+  record.carries = 0
   return worker
 }
 
@@ -43,8 +44,7 @@ export function freePlace(worker: usize, place: u32): void {
   unpinAll(place)
   for (let space = guarded().spaceTop; space > 0; space--) {
     if (!spaceRecord(space).tag) continue
-    const references = dropMembersOf(space, place)
-    if (references) unrefer(space, references)
+    if (dropMembersOf(space, place)) releaseIfIdle(space)
   }
   clearSlots(workerAddress(place))
   unlock(worker)
@@ -58,7 +58,7 @@ function returnFrames(place: u32): void {
   const frameCount = control().frameCount
   for (let frame: u32 = 0; frame < frameCount; frame++) {
     if (!isBusyFor(frameState(frame), place)) continue
-    if (frameRecord(frame).space) removePage(frame)
+    if (spaceIn(frame)) removePage(frame)
     freeFrame(frame)
   }
 }

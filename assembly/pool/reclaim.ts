@@ -9,10 +9,10 @@
 import { control, guarded } from "../layout"
 import { dropAliases, leaveChain, promoteAlias } from "./content"
 import {
+  contentRecord,
   exchangeFrameState,
   FRESH,
   findFreeRun,
-  frameRecord,
   frameState,
   freeFrame,
   HEAT_MASK,
@@ -20,6 +20,7 @@ import {
   isFree,
   PIN_MASK,
   READY,
+  spaceIn,
   takeFrame,
 } from "./frames"
 import { isFirstPass, isStretchEnd, nextStretch, notePassed, noteTaken } from "./hand"
@@ -100,7 +101,7 @@ function isTakeable(frame: u32, isFirst: bool): bool {
   if (state & PIN_MASK) return false
   const heat = state & HEAT_MASK
   if (!isFirst) return !heat && !(state & FRESH)
-  if (spaceRecord(frameRecord(frame).space).tag != TAG_DEVICE) notePassed(bool(heat))
+  if (spaceRecord(spaceIn(frame)).tag != TAG_DEVICE) notePassed(bool(heat))
   if (!heat) return true
   exchangeFrameState(frame, state, state - HEAT_ONE)
   return false
@@ -125,8 +126,10 @@ export function emptyFrame(frame: u32): bool {
   }
   // Before anybody can bring other bytes in: framesEmptied() tells those who looked at them.
   guarded().reclaimed += 1
-  leaveChain(frame)
-  dropAliases(frame)
+  if (guarded().usesContent) {
+    leaveChain(frame)
+    dropAliases(frame)
+  }
   removePage(frame)
   freeFrame(frame)
   return true
@@ -135,7 +138,7 @@ export function emptyFrame(frame: u32): bool {
 /** Drops a frame's own page; equal pages of others stay where they are. Only valid under the lock. */
 export function dropPage(frame: u32): bool {
   if (!(frameState(frame) & READY)) return false
-  if (!frameRecord(frame).aliases) return emptyFrame(frame)
+  if (!contentRecord(frame).aliases) return emptyFrame(frame)
   promoteAlias(frame)
   return true
 }

@@ -7,14 +7,33 @@
 import { control, guarded } from "../layout"
 import { aliasRecord, hangOn, returnAliasRecord } from "./aliases"
 import { rebuildContentChains } from "./content"
-import { BUSY_FRAME, frameRecord, frameState, holdsPage, READY, rebuildBitmap } from "./frames"
-import { referencesOf } from "./members"
+import {
+  BUSY_FRAME,
+  contentRecord,
+  frameState,
+  holdsPage,
+  READY,
+  rebuildBitmap,
+  setName,
+  spaceIn,
+} from "./frames"
+import { spaceOf } from "./names"
 import { clearChains, relinkAlias, relinkFrame } from "./pages"
-import { clearSpaceChains, countPage, linkSpace, releaseIfIdle, returnSpace, spaceRecord } from "./spaces"
+import {
+  clearSpaceChains,
+  countInDomain,
+  countPage,
+  keyFrames,
+  linkSpace,
+  releaseIfIdle,
+  returnSpace,
+  spaceRecord,
+} from "./spaces"
 
 /** Makes everything that can be derived anew. Only valid under the lock. */
 export function repairPool(): void {
   relinkSpaces()
+  countDomains()
   clearChains()
   relinkFrames()
   relinkAliases()
@@ -34,11 +53,16 @@ function relinkSpaces(): void {
     const record = spaceRecord(space)
     record.pages = 0
     g.usedSpaces += 1
-    g.keyFrames += record.keyFrameCount
-    if (record.tag) {
-      record.references = referencesOf(space)
-      linkSpace(space)
-    } else returnSpace(space)
+    g.keyFrames += keyFrames(record.keyLength)
+    if (record.tag) linkSpace(space)
+    else returnSpace(space)
+  }
+}
+
+/** Counts the spaces of each domain. */
+function countDomains(): void {
+  for (let space = guarded().spaceTop; space > 0; space--) {
+    if (spaceRecord(space).tag) countInDomain(space)
   }
 }
 
@@ -46,12 +70,12 @@ function relinkSpaces(): void {
 function relinkFrames(): void {
   const frameCount = control().frameCount
   for (let frame: u32 = 0; frame < frameCount; frame++) {
-    const record = frameRecord(frame)
-    record.aliases = 0
-    if (!(frameState(frame) & (READY | BUSY_FRAME))) record.space = 0
-    if (!record.space) continue
+    if (guarded().usesContent) contentRecord(frame).aliases = 0
+    if (!(frameState(frame) & (READY | BUSY_FRAME))) setName(frame, 0)
+    const space = spaceIn(frame)
+    if (!space) continue
     relinkFrame(frame)
-    countPage(record.space)
+    countPage(space)
   }
 }
 
@@ -65,14 +89,14 @@ function relinkAliases(): void {
   g.usedAliases = g.aliasTop
   for (let number = g.aliasTop; number > 0; number--) {
     const alias = aliasRecord(number)
-    const isLeft = bool(frameState(alias.frame) & READY) && !holdsPage(alias.frame, alias.space, alias.page)
-    if (!alias.space || !isLeft) {
+    const isLeft = bool(frameState(alias.frame) & READY) && !holdsPage(alias.frame, alias.name)
+    if (!alias.name || !isLeft) {
       returnAliasRecord(number)
       continue
     }
     hangOn(number, alias.frame)
     relinkAlias(number)
-    countPage(alias.space)
+    countPage(spaceOf(alias.name))
   }
 }
 

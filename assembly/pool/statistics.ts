@@ -3,10 +3,12 @@
 import { PAGE_SIZE } from "../bits"
 import {
   ALIAS_RECORD_SIZE,
+  CONTENT_RECORD_SIZE,
   control,
   FRAME_RECORD_SIZE,
   guarded,
   MEMBER_RECORD_SIZE,
+  PIN_BYTES,
   PLACES,
   SPACE_RECORD_SIZE,
   WorkerRecord,
@@ -14,9 +16,19 @@ import {
 } from "../layout"
 import { aliasRecord } from "./aliases"
 import { loadShared } from "./atomics"
-import { BUSY_FRAME, frameRecord, frameState, KEPT_FRAME, OFFLINE_FRAME, PIN_MASK, READY } from "./frames"
+import {
+  BUSY_FRAME,
+  contentRecord,
+  frameState,
+  KEPT_FRAME,
+  OFFLINE_FRAME,
+  PIN_MASK,
+  READY,
+  spaceIn,
+} from "./frames"
 import { lock, unlock } from "./lock"
-import { memberRecord } from "./members"
+import { memberRecord, referencesOf } from "./members"
+import { spaceOf } from "./names"
 import { spaceRecord, TAG_DEVICE } from "./spaces"
 
 /**
@@ -63,8 +75,11 @@ export function collectStatistics(worker: usize, target: usize): void {
   out.repairs = g.repairs
   countFrames(out)
   unlock(worker)
+  const places = loadShared(PLACES)
   for (let i: u32 = 0; i < c.workerCount; i++) {
     const record = changetype<WorkerRecord>(workerAddress(i))
+    // Of the table of its pins the first part, and the other where any of them ran over.
+    if ((places >> i) & 1) out.bookkeepingBytes += out.frames * (record.carries ? PIN_BYTES : 1)
     out.hits += record.hits
     out.misses += record.misses
     out.bytesDecoded += record.bytesDecoded
@@ -75,17 +90,15 @@ export function collectStatistics(worker: usize, target: usize): void {
 /** Counts what frames hold. */
 function countFrames(out: Statistics): void {
   const frameCount = control().frameCount
+  const hasContent = guarded().usesContent
   for (let frame: u32 = 0; frame < frameCount; frame++) {
     const state = frameState(frame)
     if (state & BUSY_FRAME) out.framesBusy += 1
     if (!(state & READY)) continue
     if (state & PIN_MASK) out.framesPinned += 1
-    let users = spaceRecord(frameRecord(frame).space).references
-    if (!users) users = 1
-    let alias = frameRecord(frame).aliases
-    for (; alias; alias = aliasRecord(alias).sibling) {
-      users += max<u32>(1, spaceRecord(aliasRecord(alias).space).references)
-    }
+    let users = usersOf(spaceIn(frame))
+    let alias = hasContent ? contentRecord(frame).aliases : 0
+    for (; alias; alias = aliasRecord(alias).sibling) users += usersOf(spaceOf(aliasRecord(alias).name))
     if (users > 1) {
       out.pagesShared += 1
       out.pagesSaved += users - 1
@@ -93,22 +106,24 @@ function countFrames(out: Statistics): void {
   }
 }
 
-/**
- * Bytes of all tables: what has been used of those that fill up from their beginning, and the pin tables of the workers
- * that there are.
- */
+/** Who uses a page of a space: those who refer to it, or whoever brought it in. */
+function usersOf(space: u32): u32 {
+  return max<u32>(1, referencesOf(space))
+}
+
+/** Bytes of all tables but those of pins: what has been used of those that fill up from their beginning. */
 function bookkeepingBytes(): u64 {
   const c = control()
   const g = guarded()
   const content = g.usesContent
-    ? ((c.bucketMask + 1) << 2) + (g.onlineFrames << 2) + g.aliasTop * ALIAS_RECORD_SIZE
+    ? (c.bucketCount << 2) + g.onlineFrames * CONTENT_RECORD_SIZE + g.aliasTop * ALIAS_RECORD_SIZE
     : 0
   return (
     <u64>g.onlineFrames * FRAME_RECORD_SIZE +
+    (g.onlineFrames << 2) +
     (g.onlineFrames >> 3) +
-    <u64>popcnt(loadShared(PLACES)) * (g.onlineFrames << 2) +
-    ((c.bucketMask + 1) << 2) +
-    ((c.spaceBucketMask + 1) << 2) +
+    (c.bucketCount << 2) +
+    (c.spaceBucketCount << 2) +
     <u64>g.spaceTop * SPACE_RECORD_SIZE +
     <u64>g.memberTop * MEMBER_RECORD_SIZE +
     <u64>g.keyFrames * PAGE_SIZE +
@@ -130,7 +145,7 @@ export function describeFrames(worker: usize, first: u32, count: u32, target: us
   lock(worker)
   for (let frame = first; frame < end; frame++) {
     const state = frameState(frame)
-    let space = state & (READY | BUSY_FRAME) ? frameRecord(frame).space : FREE
+    let space = state & (READY | BUSY_FRAME) ? spaceIn(frame) : FREE
     if (state & (KEPT_FRAME | OFFLINE_FRAME)) space = KEPT
     store<u32>(out, space)
     out += 4
@@ -150,7 +165,7 @@ export function describeAliases(worker: usize, first: u32, count: u32, target: u
   for (let number = first; number < end; number++) {
     const alias = aliasRecord(number)
     store<u32>(out, alias.frame)
-    store<u32>(out, alias.space, 4)
+    store<u32>(out, spaceOf(alias.name), 4)
     out += 8
   }
   unlock(worker)

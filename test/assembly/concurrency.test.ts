@@ -37,7 +37,7 @@ describe.each(BUILDS)("a second instance of the %s build on a live pool", (build
     const expected = [0x10000, first.core.exchangeAt(first.worker), second.worker]
     expect(different.filter((at) => !expected.includes(at))).toEqual([])
     // Its table of pins is there now.
-    const bookkeepingBytes = before.statistics.bookkeepingBytes + 128 * 4
+    const bookkeepingBytes = before.statistics.bookkeepingBytes + 128
     expect(second.statistics()).toEqual({ ...before.statistics, bookkeepingBytes })
     expect(second.worker).not.toBe(first.worker)
 
@@ -53,6 +53,38 @@ describe.each(BUILDS)("a second instance of the %s build on a live pool", (build
     second.release(pinned, 1)
     expect(first.dropPages(0)).toBe(1)
     expect(second.statistics()).toMatchObject({ framesUsed: 0, framesPinned: 0 })
+  })
+})
+
+describe.each(BUILDS)("a worker of the %s build that ends with pages pinned", (build) => {
+  it.each([1, 255, 256, 257, 70_000])("loses its pins, %i of them, and nobody else's", (count) => {
+    const first = PoolCore.create(build, { frames: 64, workers: 2 })
+    const second = first.join()
+    const space = first.openSpace("a", 4 * PAGE)
+    expect(first.fill(flat(space, 4, 0), 0, 4)).toBe(OK)
+    const own = first.pin(space, 1)
+    for (let i = 0; i < count; i++) second.pin(space, 1)
+    second.pin(space, 2)
+    first.core.freePlace(first.worker, second.place)
+    expect(first.statistics().framesPinned).toBe(1)
+    first.release(own, 1)
+    expect(first.statistics().framesPinned).toBe(0)
+    expect(first.dropPages(0)).toBe(4)
+  })
+
+  it("is counted by a byte a frame, and two more once a page is pinned more often than that counts", () => {
+    const first = PoolCore.create(build, { frames: 64, workers: 2 })
+    const before = first.statistics().bookkeepingBytes
+    const second = first.join()
+    expect(first.statistics().bookkeepingBytes).toBe(before + 64)
+    const space = second.openSpace("a", PAGE)
+    expect(second.fill(flat(space, 1, 0), 0)).toBe(OK)
+    const address = second.pin(space, 0)
+    const without = first.statistics().bookkeepingBytes
+    for (let i = 0; i < 255; i++) second.pin(space, 0)
+    expect(first.statistics().bookkeepingBytes).toBe(without + 128)
+    for (let i = 0; i < 256; i++) second.release(address, 1)
+    expect(first.statistics().framesPinned).toBe(0)
   })
 })
 

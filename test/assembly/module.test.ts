@@ -66,29 +66,32 @@ describe.each(BUILDS)("the layout of the %s build", (build) => {
     [1024, 500, 3],
   ])("of %i frames, %i spaces, %i workers puts the regions side by side", (frames, spaces, workers) => {
     const pool = PoolCore.create(build, { frames, spaces, workers })
-    const words = new Uint32Array(pool.memory.buffer, CONTROL, 22)
-    const [frameCount, bucketMask, spaceCapacity, spaceBucketMask, workerCount] = words as unknown as number[]
+    const words = new Uint32Array(pool.memory.buffer, CONTROL, 23)
+    const [frameCount, bucketCount, spaceCapacity, spaceBucketCount, workerCount] =
+      words as unknown as number[]
     expect([frameCount, spaceCapacity, workerCount]).toEqual([frames, spaces, workers])
     const [bitmap, frameTable, buckets, table, spaceBuckets, workerStart, frameStart, end] = [
       ...words.subarray(6, 14),
     ] as [number, number, number, number, number, number, number, number]
     // Each region: where it starts and the least it must hold.
     const workerSize = (frameStart - workerStart) / workers
-    const [contentBuckets, aliases, aliasCapacity, members, memberCapacity, pinTables, contentLinks] = [
-      ...words.subarray(15, 22),
-    ] as [number, number, number, number, number, number, number]
+    const [contentBuckets, aliases, aliasCapacity, members, memberCapacity, pinTables] = [
+      ...words.subarray(15, 21),
+    ] as [number, number, number, number, number, number]
+    const [contentTable, readers] = [...words.subarray(21, 23)] as [number, number]
     const regions = [
       [CONTROL, 520],
       [bitmap, Math.ceil(frames / 32) * 4],
-      [frameTable, frames * 32],
-      [buckets, ((bucketMask as number) + 1) * 4],
-      [contentBuckets, ((bucketMask as number) + 1) * 4],
-      [contentLinks, frames * 4],
-      [table, (spaces + 1) * 128],
-      [spaceBuckets, ((spaceBucketMask as number) + 1) * 4],
+      [frameTable, frames * 16],
+      [readers, frames * 4],
+      [buckets, (bucketCount as number) * 4],
+      [contentBuckets, (bucketCount as number) * 4],
+      [contentTable, frames * 12],
+      [table, (spaces + 1) * 72],
+      [spaceBuckets, (spaceBucketCount as number) * 4],
       [aliases, (aliasCapacity + 1) * 32],
-      [members, (memberCapacity + 1) * 16],
-      [pinTables, frames * workers * 2],
+      [members, (memberCapacity + 1) * 12],
+      [pinTables, frames * workers * 3],
       [workerStart, workers * 40 * PAGE],
       [frameStart, frames * PAGE],
     ] as const
@@ -96,7 +99,7 @@ describe.each(BUILDS)("the layout of the %s build", (build) => {
       expect(start + length).toBeLessThanOrEqual(regions[i + 1]?.[0] ?? end)
     }
     expect(frameStart % PAGE).toBe(0)
-    expect((bucketMask as number) + 1).toBeGreaterThanOrEqual(frames)
+    expect(bucketCount).toBe(Math.max(frames, 64))
     const bytes = pool.core.poolBytes(frames, spaces, workers)
     expect(bytes).toBe(end + GUARD)
     expect(bytes).toBeLessThanOrEqual(pool.bytes.length)

@@ -33,7 +33,7 @@ describe.each(BUILDS)("address spaces of the %s build", (build) => {
   it("have keys of up to 64 KiB, compared whole, and give their frames back", () => {
     const pool = PoolCore.create(build, { frames: 128 })
     const opened: number[] = []
-    for (const length of [79, 80, 81, 4095, 4096, 4097, 65536]) {
+    for (const length of [39, 40, 41, 4095, 4096, 4097, 65535]) {
       const key = new Uint8Array(length).fill(7)
       const space = pool.openSpace(key, 1)
       const again = pool.openSpace(key, 1)
@@ -48,11 +48,31 @@ describe.each(BUILDS)("address spaces of the %s build", (build) => {
     expect(pool.dropPages(0)).toBe(0)
     for (const space of opened) pool.releaseSpace(space)
     expect(pool.statistics()).toMatchObject({ spaces: 0, framesUsed: 0 })
+    expect(pool.openSpace(new Uint8Array(65536), 1)).toBe(-NO_SPACE)
+    expect(pool.statistics()).toMatchObject({ spaces: 0, framesUsed: 0 })
+  })
+
+  it("are the same only within a domain, which lasts as long as any space of it", () => {
+    const pool = PoolCore.create(build, { frames: 64 })
+    const [one, two] = [pool.openDomain("one"), pool.openDomain("two")]
+    const open = (domain: number) => pool.openSpace("key", PAGE, TAG_FINGERPRINT, 0, { domain })
+    const [inOne, inTwo, inNone] = [one, two, 0].map(open) as [number, number, number]
+    expect(new Set([inOne, inTwo, inNone]).size).toBe(3)
+    for (const space of [inOne, inTwo]) expect(pool.fill(flat(space, 1, 0), 0)).toBe(OK)
+    for (const space of [inOne, inTwo, one, two]) pool.releaseSpace(space)
+    // Nobody refers to any of them, but the pages are there for whoever comes again.
+    expect(pool.openDomain("one")).toBe(one)
+    expect(open(one)).toBe(inOne)
+    expect(pool.read(inOne, 0)).toBeDefined()
+    // With the last page of the other goes its space, and with that the domain.
+    expect(pool.statistics().spaces).toBe(5)
+    expect(pool.dropPages(inTwo)).toBe(1)
+    expect(pool.statistics().spaces).toBe(3)
   })
 
   it("need frames for long keys: NO_FRAME when there are none, and no record is lost", () => {
     const pool = PoolCore.create(build, { frames: 64 })
-    const key = (n: number) => new Uint8Array(65536).fill(n)
+    const key = (n: number) => new Uint8Array(65535).fill(n)
     const spaces = [1, 2, 3, 4].map((n) => pool.openSpace(key(n), 1))
     expect(Math.min(...spaces)).toBeGreaterThan(0)
     expect(pool.openSpace(key(5), 1)).toBe(-NO_FRAME)

@@ -20,23 +20,26 @@ export function constantsOf(text: string): Map<string, number> {
   return found
 }
 
-/** A record of the core: where each field of 32 bits lies, or the low half of one of 64, and how long it is; in bytes. */
+/** A record of the core: where each field lies, which are of 16 bits and which of 64, and how long it is; in bytes. */
 export interface RecordLayout {
   offsets: ReadonlyMap<string, number>
+  bytes: ReadonlyMap<string, number>
   size: number
 }
 
-/** The layout of a record class in a text: fields of four or eight bytes, each at a multiple of its size. */
+/** The layout of a record class in a text: fields of two, four or eight bytes, each at a multiple of its size. */
 export function recordOf(text: string, name: string): RecordLayout {
   const body = new RegExp(`class ${name} \\{([\\s\\S]*?)\\n\\}`).exec(text)?.[1]
   if (body === undefined) throw new Error(`there is no record ${name}`)
   const offsets = new Map<string, number>()
+  const sizes = new Map<string, number>()
   let size = 0
-  for (const [, field, type] of body.matchAll(/^ {2}(\w+): (u32|u64|usize)$/gm)) {
-    const bytes = type === "u64" ? 8 : 4
+  for (const [, field, type] of body.matchAll(/^ {2}(\w+): (u16|u32|u64|usize)$/gm)) {
+    const bytes = type === "u64" ? 8 : type === "u16" ? 2 : 4
     size = Math.ceil(size / bytes) * bytes
     offsets.set(field as string, size)
+    sizes.set(field as string, bytes)
     size += bytes
   }
-  return { offsets, size }
+  return { offsets, bytes: sizes, size }
 }

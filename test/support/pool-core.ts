@@ -56,6 +56,7 @@ export function patternByte(offset: number): number {
 export const TAG_INODE = 1
 export const TAG_DEVICE = 2
 export const TAG_FINGERPRINT = 3
+export const TAG_DOMAIN = 4
 
 /** Names of the numbers that statistics() writes, in their order. */
 const STATISTICS = [
@@ -131,6 +132,11 @@ export class PoolCore {
     const bytes = typeof key === "string" ? new TextEncoder().encode(key) : key
     this.bytes.set(bytes, this.core.exchangeAt(this.worker))
     return this.core.openSpace(this.worker, tag, owner, bytes.length, size, mount, domain)
+  }
+
+  /** Opens the space of a domain, whose number is the domain's. */
+  openDomain(name: string, mount = 1): number {
+    return this.openSpace(name, 0, TAG_DOMAIN, 0, { mount })
   }
 
   /** Gives a reference of {@link openSpace} back. */

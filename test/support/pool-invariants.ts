@@ -2,13 +2,14 @@
 /** Everything that holds of a pool at rest, that is, while nobody works on it. A violation is a sentence. */
 import { constantsOf, textOf } from "./core-layout.js"
 import { PAGE, type PoolCore } from "./pool-core.js"
-import { type Fields, PoolRecords } from "./pool-records.js"
+import { type Fields, type PageName, PoolRecords } from "./pool-records.js"
 
 const bits = constantsOf(textOf("assembly/pool/frames.ts"))
 const [READY, BUSY, KEPT, OFFLINE, PIN_BITS] = [
   ...["READY", "BUSY_FRAME", "KEPT_FRAME", "OFFLINE_FRAME", "PIN_BITS"].map((name) => bits.get(name)),
 ] as [number, number, number, number, number]
 const PIN_MASK = 2 ** PIN_BITS - 1
+const KEY_INLINE = constantsOf(textOf("assembly/layout.ts")).get("SPACE_KEY_INLINE") as number
 /** Set in links of the page index that lead to an alias. */
 const ALIAS_LINK = 2 ** 31
 
@@ -65,8 +66,9 @@ class Check {
       }
       if (kind === "busy") this.#say(`frame ${frame} is being filled by place ${state & PIN_MASK}`)
       this.#pins(frame, kind === "ready" ? state & PIN_MASK : 0)
-      if (kind === "ready") this.#page(`frame ${frame}`, record, frame)
-      else if (record("space") !== 0 && kind !== "busy") this.#say(`frame ${frame} is ${kind} and has a page`)
+      const name = this.records.nameOf("frame", frame)
+      if (kind === "ready") this.#page(`frame ${frame}`, name, frame)
+      else if (name.space !== 0 && kind !== "busy") this.#say(`frame ${frame} is ${kind} and has a page`)
     }
     this.#count("free frames", this.records.guarded("freeFrames"), free)
     this.#count("frames in use", this.records.guarded("onlineFrames"), this.#frameCount - offline)
@@ -76,10 +78,11 @@ class Check {
   aliases(): void {
     const hung = new Set<number>()
     for (let frame = 0; frame < this.#frameCount; frame++) {
-      const record = this.records.frame(frame)
-      if (!(record("state") & READY)) continue
+      if (!(this.records.frame(frame)("state") & READY)) continue
       let elder = 0
-      for (const number of this.#list(record("aliases"), (n) => this.records.alias(n)("sibling"))) {
+      for (const number of this.#list(this.records.content(frame)("aliases"), (n) =>
+        this.records.alias(n)("sibling"),
+      )) {
         const alias = this.records.alias(number)
         if (alias("frame") !== frame) this.#say(`alias ${number} hangs on frame ${frame} and names another`)
         if (alias("elder") !== elder) this.#say(`alias ${number} has a wrong elder`)
@@ -91,16 +94,16 @@ class Check {
     const top = this.records.guarded("aliasTop")
     let used = 0
     for (let number = 1; number <= top; number++) {
-      const alias = this.records.alias(number)
-      if ((alias("space") !== 0) !== hung.has(number))
-        this.#say(`alias ${number} is in use or hangs, not both`)
-      if (alias("space") === 0) continue
+      const name = this.records.nameOf("alias", number)
+      if ((name.space !== 0) !== hung.has(number)) this.#say(`alias ${number} is in use or hangs, not both`)
+      if (name.space === 0) continue
       used++
-      this.#page(`alias ${number}`, alias, alias("frame"))
+      this.#page(`alias ${number}`, name, this.records.alias(number)("frame"))
     }
     this.#count("aliases in use", this.records.guarded("usedAliases"), used)
     const free = this.#list(this.records.guarded("freeAlias"), (n) => this.records.alias(n)("next"))
-    if (free.some((number) => this.records.alias(number)("space") !== 0)) this.#say("a free alias is in use")
+    if (free.some((number) => this.records.nameOf("alias", number).space !== 0))
+      this.#say("a free alias is in use")
     this.#count("aliases ever used", top, used + free.length)
   }
 
@@ -111,11 +114,11 @@ class Check {
       links.push(...this.#list(first, (n) => this.#next(n)))
     if (new Set(links).size !== links.length) this.#say("a page is in the index twice")
     for (const link of links) {
-      const [name, record] =
-        link >= ALIAS_LINK
-          ? [`alias ${link - ALIAS_LINK}`, this.records.alias(link - ALIAS_LINK)]
-          : [`frame ${link - 1}`, this.records.frame(link - 1)]
-      if (record("space") === 0) this.#say(`${name} is in the index without a page`)
+      const [table, number] =
+        link >= ALIAS_LINK ? (["alias", link - ALIAS_LINK] as const) : (["frame", link - 1] as const)
+      if (this.records.nameOf(table, number).space === 0) {
+        this.#say(`${table} ${number} is in the index without a page`)
+      }
     }
     const pages = [...this.#pages.values()].reduce((sum, { size }) => sum + size, 0)
     this.#count("pages in the index", links.length, pages)
@@ -125,8 +128,8 @@ class Check {
   contentChains(): void {
     const chained = new Set<number>()
     for (const [bucket, first] of this.records.buckets("contentBuckets").entries()) {
-      for (const link of this.#list(first, (n) => this.records.contentLink(n - 1)("next"))) {
-        if ((this.records.frame(link - 1)("hash") & this.records.control("bucketMask")) !== bucket) {
+      for (const link of this.#list(first, (n) => this.records.content(n - 1)("next"))) {
+        if (this.#bucketOf(this.records.content(link - 1)("hash")) !== bucket) {
           this.#say(`frame ${link - 1} is in the chain of another hash`)
         }
         if (chained.has(link - 1)) this.#say(`frame ${link - 1} is in two chains of hashes`)
@@ -134,7 +137,7 @@ class Check {
       }
     }
     for (let frame = 0; frame < this.#frameCount; frame++) {
-      const hasHash = this.records.frame(frame)("hash") !== 0
+      const hasHash = this.records.content(frame)("hash") !== 0
       if (hasHash !== chained.has(frame)) this.#say(`frame ${frame} has a hash or is in its chain, not both`)
       if (hasHash && !(this.records.frame(frame)("state") & READY)) {
         this.#say(`frame ${frame} is found by content and holds no page`)
@@ -150,14 +153,21 @@ class Check {
     }
     const top = this.records.guarded("spaceTop")
     let [used, keyFrames] = [0, 0]
+    const ofDomain = new Map<number, number>()
+    for (let space = 1; space <= top; space++) {
+      const record = this.records.space(space)
+      if (record("tag") === 0 || record("domain") === space) continue
+      ofDomain.set(record("domain"), (ofDomain.get(record("domain")) ?? 0) + 1)
+    }
     for (let space = 1; space <= top; space++) {
       const record = this.records.space(space)
       if (record("tag") === 0) continue
       used++
       keyFrames += this.#keyFrames(space, record)
       if (chained.filter((n) => n === space).length !== 1) this.#say(`space ${space} is not in one chain`)
-      this.#count(`pages of space ${space}`, record("pages"), this.#pages.get(space)?.size ?? 0)
-      if (record("pages") === 0 && record("references") === 0) this.#say(`space ${space} is left over`)
+      const pages = (this.#pages.get(space)?.size ?? 0) + (ofDomain.get(space) ?? 0)
+      this.#count(`pages of space ${space}, or spaces of that domain`, record("pages"), pages)
+      if (record("pages") === 0 && record("members") === 0) this.#say(`space ${space} is left over`)
     }
     for (const space of this.#pages.keys()) {
       if (space > top || this.records.space(space)("tag") === 0) this.#say(`free space ${space} has pages`)
@@ -171,24 +181,20 @@ class Check {
     this.#count("frames kept for keys", kept, keyFrames)
   }
 
-  /** References are those of the members, which are on a list each, and nobody's who is gone. */
+  /** Members are on a list each, have references, and are nobody's who is gone. */
   members(): void {
     const isKnown = new Set<number>()
     const next = (number: number) => this.records.member(number)("next")
     for (let space = 1; space <= this.records.guarded("spaceTop"); space++) {
       const record = this.records.space(space)
       if (record("tag") === 0) continue
-      let references = 0
       for (const number of this.#list(record("members"), next)) {
-        const member = this.records.member(number)
-        references += member("references")
+        const { place, references } = this.records.holdingOf(number)
         if (isKnown.has(number)) this.#say(`member ${number} is on two lists`)
-        if (member("references") === 0) this.#say(`member ${number} of space ${space} has no reference`)
-        if (this.#expectation.gone.includes(member("place")))
-          this.#say(`space ${space} has a member that is gone`)
+        if (references === 0) this.#say(`member ${number} of space ${space} has no reference`)
+        if (this.#expectation.gone.includes(place)) this.#say(`space ${space} has a member that is gone`)
         isKnown.add(number)
       }
-      this.#count(`references to space ${space}`, record("references"), references)
     }
     const free = this.#list(this.records.guarded("freeMember"), next)
     if (free.some((number) => isKnown.has(number))) this.#say("a free member is in use")
@@ -225,8 +231,7 @@ class Check {
   }
 
   /** Whoever looks for the page of a record finds it in that frame, with its bytes. */
-  #page(name: string, record: Fields, frame: number): void {
-    const [space, page] = [record("space"), record("page")]
+  #page(name: string, { space, page }: PageName, frame: number): void {
     if (space === 0) {
       this.#say(`${name} holds a page of no space`)
       return
@@ -247,13 +252,22 @@ class Check {
 
   /** Frames that a space's key has for itself. */
   #keyFrames(space: number, record: Fields): number {
-    const count = record("keyFrameCount")
+    const length = record("keyLength")
+    const count = length > KEY_INLINE ? Math.ceil(length / PAGE) : 0
     for (let i = 0; i < count; i++) {
       const frame = record("keyFrame") + i
       if (!(this.records.frame(frame)("state") & KEPT))
         this.#say(`frame ${frame} of space ${space}'s key is not kept`)
     }
     return count
+  }
+
+  /** The bucket of a hash of contents. */
+  #bucketOf(hash: number): number {
+    const count = this.records.control("bucketCount")
+    const bits = 32 - Math.clz32(count - 1)
+    const bucket = hash % 2 ** bits
+    return bucket < count ? bucket : hash % 2 ** (bits - 1)
   }
 
   #next(link: number): number {

@@ -19,8 +19,7 @@ const records = {
   control: recordOf(text, "Control"),
   guarded: recordOf(text, "Guarded"),
   frame: recordOf(text, "FrameRecord"),
-  /** The next frame of a chain of equal hashes. */
-  contentLink: { size: 4, offsets: new Map([["next", 0]]) },
+  content: recordOf(text, "ContentRecord"),
   alias: recordOf(text, "AliasRecord"),
   member: recordOf(text, "MemberRecord"),
   space: recordOf(text, "SpaceRecord"),
@@ -28,16 +27,26 @@ const records = {
 /** Which field of the control block says where the records of a kind lie. */
 const tables = {
   frame: "frameTable",
-  contentLink: "contentLinks",
+  content: "contentTable",
   alias: "aliases",
   member: "members",
   space: "spaces",
 } as const
-/** The record of a space ends with its key. */
-const SPACE_RECORD_SIZE = 2 ** (constants.get("SPACE_RECORD_BITS") as number)
+/** The record of a space ends with its key, which begins where the frame of a long one is named. */
+const SPACE_RECORD_SIZE =
+  (records.space.offsets.get("keyFrame") as number) + (constants.get("SPACE_KEY_INLINE") as number)
+/** Bits of page numbers in the names of pages, and of places in what members hold. */
+const PAGE_BITS = 64 - (constants.get("SPACE_NUMBER_BITS") as number)
+const PLACE_BITS = constantsOf(textOf("assembly/pool/members.ts")).get("PLACE_BITS") as number
 
 /** A record's fields by their names; of 64-bit fields the low half. */
 export type Fields = (field: string) => number
+
+/** A page by the name that a record has of it: its address space, 0 = none, and number. */
+export interface PageName {
+  space: number
+  page: number
+}
 
 /** Reads the records of a pool as they stand in its memory. */
 export class PoolRecords {
@@ -73,8 +82,22 @@ export class PoolRecords {
     return this.#numbered("frame", frame)
   }
 
-  contentLink(frame: number): Fields {
-    return this.#numbered("contentLink", frame)
+  /** What sharing by content knows of a frame. */
+  content(frame: number): Fields {
+    return this.#numbered("content", frame)
+  }
+
+  /** The name of the page in a frame, or of that of an alias. */
+  nameOf(table: "frame" | "alias", number: number): PageName {
+    const at = this.#address(table, number) + (records[table].offsets.get("name") as number)
+    const name = (BigInt(this.#word(at + 4)) << 32n) | BigInt(this.#word(at))
+    return { space: Number(name >> BigInt(PAGE_BITS)), page: Number(BigInt.asUintN(PAGE_BITS, name)) }
+  }
+
+  /** Whose references a member counts, and how many. */
+  holdingOf(number: number): { place: number; references: number } {
+    const holding = this.member(number)("holding")
+    return { place: holding & (2 ** PLACE_BITS - 1), references: holding >>> PLACE_BITS }
   }
 
   alias(number: number): Fields {
@@ -94,7 +117,11 @@ export class PoolRecords {
     const at = table === "guarded" ? GUARDED : this.#address(table, number)
     const offset = records[table].offsets.get(field)
     if (offset === undefined) throw new Error(`no field ${field}`)
-    this.words[(at + offset) >>> 2] = value
+    const view = new DataView(this.words.buffer)
+    const bytes = records[table].bytes.get(field)
+    if (bytes === 2) view.setUint16(at + offset, value, true)
+    else if (bytes === 8) view.setBigUint64(at + offset, BigInt(value), true)
+    else view.setUint32(at + offset, value, true)
   }
 
   /** Whether a frame's bit in the bitmap is set. */
@@ -105,14 +132,17 @@ export class PoolRecords {
 
   /** Pins that a place holds on a frame, by its table. */
   pins(place: number, frame: number): number {
-    return this.#word(this.control("pinTables") + (place * this.control("frameCount") + frame) * 4)
+    const frameCount = this.control("frameCount")
+    const table = this.control("pinTables") + place * frameCount * (constants.get("PIN_BYTES") as number)
+    const view = new DataView(this.words.buffer)
+    return view.getUint8(table + frame) + 256 * view.getUint16(table + frameCount + 2 * frame, true)
   }
 
   /** First links of a table of chains. */
   buckets(table: "buckets" | "contentBuckets" | "spaceBuckets"): Uint32Array {
-    const mask = this.control(table === "spaceBuckets" ? "spaceBucketMask" : "bucketMask")
+    const count = this.control(table === "spaceBuckets" ? "spaceBucketCount" : "bucketCount")
     const first = this.control(table) >>> 2
-    return this.words.subarray(first, first + mask + 1)
+    return this.words.subarray(first, first + count)
   }
 
   #address(table: keyof typeof tables, number: number): number {
@@ -128,10 +158,11 @@ export class PoolRecords {
     return this.words[address >>> 2] as number
   }
 
-  #fields({ offsets }: RecordLayout, address: number): Fields {
+  #fields({ offsets, bytes }: RecordLayout, address: number): Fields {
     return (field) => {
       const offset = offsets.get(field)
       if (offset === undefined) throw new Error(`no field ${field}`)
+      if (bytes.get(field) === 2) return new DataView(this.words.buffer).getUint16(address + offset, true)
       return this.#word(address + offset)
     }
   }

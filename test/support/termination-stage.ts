@@ -66,7 +66,6 @@ export interface StageSpaces {
 
 export const VICTIM_MOUNT = 2
 const SURVIVOR_MOUNT = 1
-const DOMAIN = 7
 
 export class Stage {
   readonly survivor: PoolCore
@@ -75,6 +74,8 @@ export class Stage {
   readonly helper: MortalWorker
   readonly spaces: StageSpaces
   readonly #survivor: MortalWorker
+  /** The domain that all spaces are in. */
+  readonly #domain: number
   readonly #snapshot: { at: number; bytes: Uint8Array }[]
   readonly records: PoolRecords
   /** How many different pages a space has, one after the other and from the beginning again. */
@@ -88,6 +89,7 @@ export class Stage {
     this.survivor = this.#survivor.pool
     this.victim = new MortalWorker(base, core)
     this.helper = new MortalWorker(base, core)
+    this.#domain = this.survivor.openDomain("domain", SURVIVOR_MOUNT)
     this.spaces = this.#prepare()
     this.records = new PoolRecords(base.memory)
     const heads = [this.survivor, this.victim.pool, this.helper.pool].map(
@@ -133,7 +135,7 @@ export class Stage {
     tag = TAG_FINGERPRINT,
   ) {
     const owner = tag === TAG_INODE ? mount : 0
-    const space = pool.openSpace(key, pages * PAGE, tag, owner, { mount, domain: DOMAIN })
+    const space = pool.openSpace(key, pages * PAGE, tag, owner, { mount, domain: this.#domain })
     if (space > 0) this.#kinds.set(space, kinds)
     return space
   }
