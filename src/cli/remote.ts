@@ -18,12 +18,13 @@ export async function openRemote(
   access: Access,
   { hasBeginning = false } = {},
 ): Promise<AsyncSource> {
-  // What is kept already need not be asked for.
-  const isBare = hasBeginning || access.cache !== undefined
-  const source = await (isOciReference(name)
-    ? openLayer(name, access)
-    : httpSource(name, { headers: access.headers, ...(isBare && { first: 0 }) }))
-  return access.cache === undefined ? source : await cachedSource(source, directoryStore(access.cache))
+  const store = access.cache === undefined ? undefined : directoryStore(access.cache)
+  if (isOciReference(name)) {
+    const layer = await openLayer(name, access)
+    return store ? await cachedSource(layer, store) : layer
+  }
+  const options = { headers: access.headers, ...(hasBeginning && { first: 0 }) }
+  return store ? await cachedSource(name, store, options) : await httpSource(name, options)
 }
 
 async function openLayer(name: string, { cache: _, ...access }: Access): Promise<AsyncSource> {

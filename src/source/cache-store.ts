@@ -28,6 +28,15 @@ export function isCacheKey(key: string): boolean {
   return /^[\da-f]{16}\.[\da-f]{16}\.\d{1,13}$/.test(key)
 }
 
+/** Lets entries of a store go, as far as it can. */
+export async function dropWhere(store: CacheStore, isUnwanted: (key: string) => boolean): Promise<void> {
+  try {
+    for (const { key } of await store.list()) if (isUnwanted(key)) await store.delete(key)
+  } catch {
+    // What cannot be dropped is told apart by its identity.
+  }
+}
+
 /** Bounds a store: what has not been used for longest makes room. */
 export class BoundedStore implements CacheStore {
   readonly #store: CacheStore

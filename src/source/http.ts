@@ -22,7 +22,7 @@ export interface HttpOptions extends Abortable {
   /**
    * Bytes from the beginning that are asked for when the file is opened: they are needed in any case, and the answer tells
    * the size, so that a request of its own is spared. They stay in memory. With 0 only the size is asked for, by HEAD: for
-   * files whose beginning is likely to be in a cache. Default: as much as `granularity`.
+   * files whose beginning somebody else has, as {@link cachedSource} may. Default: as much as `granularity`.
    */
   first?: number
   /**
@@ -254,7 +254,7 @@ function wholeNumber(name: string, value: unknown, least: number): number | unde
 }
 
 /** A URL without user and password, and without what only browsers look at. */
-function withoutSecrets(url: string): string {
+export function withoutSecrets(url: string): string {
   return url.replace(/#.*$/s, "").replace(/^([a-z][a-z\d+.-]*:\/\/)[^/?#@]*@/i, "$1")
 }
 

@@ -174,11 +174,11 @@ describe("a page on another origin's image", () => {
     }
     const first = await visit()
     expect(first.answer).toMatchObject({ found: DIGESTS, isShared })
-    expect(first).toMatchObject({ ranges: true, methods: ["HEAD", "GET"] })
+    expect(first).toMatchObject({ ranges: true, methods: ["GET"] })
     expect((first.answer as { bytesReceived: number }).bytesReceived).toBeLessThanOrEqual(bytes.length)
     const second = await visit()
     expect(second.answer).toMatchObject({ found: DIGESTS, bytesReceived: 0 })
-    expect(second.gets).toBe(first.gets)
+    expect(second).toMatchObject({ gets: first.gets, methods: ["GET", "HEAD"] })
     remote.headers.etag = '"v2"'
     expect((await visit()).gets).toBeGreaterThan(first.gets)
     await page.close()

@@ -19,7 +19,7 @@ import {
 } from "../../src/index.node.js"
 import { FakeCaches, FakeDirectory } from "../support/browser-storage.js"
 import { readFixture } from "../support/flat-image.js"
-import { HttpServer } from "../support/http-server.js"
+import { HttpServer, served } from "../support/http-server.js"
 import { filesOf, manifestOf, sha256 } from "../support/open.js"
 import { Random } from "../support/random.js"
 
@@ -267,7 +267,7 @@ describe("a cached source", () => {
     const manifest = manifestOf(name)
     const visit = async (): Promise<void> => {
       const pool = await PagePool.create({ bytes: 4 << 20 })
-      const source = await cachedSource(await httpSource(server.url, QUICK), directoryStore(folder))
+      const source = await cachedSource(server.url, directoryStore(folder))
       const image = await pool.mount(source)
       for (const path of filesOf(manifest))
         expect(sha256(await image.readFile(path))).toBe(manifest[path]?.sha256)
@@ -280,6 +280,66 @@ describe("a cached source", () => {
     await visit()
     expect(server.requests.map(({ method }) => method)).toEqual(["HEAD"])
     expect(bytes).toBeGreaterThan(0)
+  })
+
+  it("of a URL asks for the beginning once, and for size and version alone when it comes again", async () => {
+    const server = await HttpServer.start(BYTES)
+    const store = memoryStore()
+    const visit = async (bytes = BYTES): Promise<string[]> => {
+      server.requests.length = 0
+      const source = await cachedSource(new URL(server.url), store, { retryDelay: 1 })
+      await expectBytes(source, 0, 100_000, bytes)
+      await source.close()
+      return server.requests.map(({ method, range }) => `${method} ${range ? range.first : ""}`)
+    }
+    expect(await visit()).toEqual(["GET 0", "GET 65536"])
+    expect(await visit()).toEqual(["HEAD "])
+    expect(server.bytes).toBe(0)
+    const changed = new Random(12).bytes(BYTES.length)
+    server.content = served(changed)
+    server.headers = { etag: '"v2"' }
+    expect(await visit(changed)).toEqual(["HEAD ", "GET 0"])
+    expect(await visit(changed)).toEqual(["HEAD "])
+    // Where HEAD is refused one byte is asked for.
+    server.behaviour = ({ method }, response) => {
+      if (method === "HEAD") response.writeHead(405).end()
+      return method === "HEAD"
+    }
+    expect(await visit(changed)).toEqual(["HEAD ", "GET 0"])
+    expect(server.bytes).toBe(1)
+  })
+
+  it("of a URL takes the options of httpSource, and is refused as that is", async () => {
+    const server = await HttpServer.start(BYTES)
+    const store = memoryStore()
+    const bare = await cachedSource(server.url, store, { first: 0, headers: { "x-test": "1" } })
+    expect(server.requests.map(({ method, headers }) => [method, headers["x-test"]])).toEqual([["HEAD", "1"]])
+    await bare.close()
+    await expect(cachedSource(server.url, store, { gzip: true } as object)).rejects.toThrow("ENOTSUP")
+    await expect(cachedSource(countingSource(), store, { headers: {} } as object)).rejects.toThrow(
+      "ENOTSUP: option 'headers' is not supported",
+    )
+    server.headers = {}
+    await expect(cachedSource(server.url, store)).rejects.toThrow(/^ENOTSUP: .*tells no version/)
+    const named = await cachedSource(server.url, store, { identity: "sha256:12" })
+    expect(named.identity).toBe("sha256:12")
+    await named.close()
+    server.behaviour = (_, response) => {
+      response.writeHead(404).end()
+      return true
+    }
+    await expect(cachedSource(server.url, store)).rejects.toMatchObject({ code: "ENOENT" })
+  })
+
+  it("of a URL, with a store that cannot be listed, is as without one", async () => {
+    const server = await HttpServer.start(BYTES)
+    const fail = async (): Promise<never> => {
+      throw new Error("no store")
+    }
+    const source = await cachedSource(server.url, { list: fail, get: fail, set: fail, delete: fail })
+    await expectBytes(source, 0, 1000)
+    expect(server.requests.map(({ method }) => method)).toEqual(["GET"])
+    await source.close()
   })
 
   it("lets everything go when the file changes", async () => {

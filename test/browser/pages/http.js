@@ -11,10 +11,9 @@ const stores = {
 }
 
 async function run() {
-  const remote = await erofs.httpSource(parameters.get("image"), { first: 0 })
   const store = await stores[parameters.get("store")]()
   const pool = await erofs.PagePool.create({ bytes: 2 << 20 })
-  const image = await pool.mount(await erofs.cachedSource(remote, store))
+  const image = await pool.mount(await erofs.cachedSource(parameters.get("image"), store))
   const found = await digestsOf(image)
   const { bytesReceived } = pool.stats()
   await image.close()
