@@ -5,7 +5,7 @@
  */
 
 import { finishFill as finish } from "./fill/finish"
-import { abortFill as abort, extentOf, planFill as plan, rangeOf } from "./fill/plan"
+import { abortFill as abort, planFill as plan } from "./fill/plan"
 import { directAddress } from "./fill/run"
 import { xxh32 as hash32 } from "./hash/xxh32"
 import {
@@ -36,10 +36,12 @@ import {
   EXTENT_LENGTH,
   EXTENT_LOGICAL,
   EXTENT_PHYSICAL,
+  extentOf,
   RANGE_ADDRESS,
   RANGE_LENGTH,
   RANGE_OFFSET,
   REQUEST_DIRECT,
+  rangeOf,
   SLOT_ERROR_OFFSET,
   SLOT_HINT_ADDRESS,
   SLOT_HINT_EXTENT,

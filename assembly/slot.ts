@@ -212,6 +212,16 @@ export class Range {
   status: i32
 }
 
+/** Extent number `index` of the plan. */
+export function extentOf(slot: Slot, index: u32): Extent {
+  return changetype<Extent>(changetype<usize>(slot) + EXTENTS_OFFSET + (index as usize) * EXTENT_SIZE)
+}
+
+/** Range number `index` of the plan. */
+export function rangeOf(slot: Slot, index: u32): Range {
+  return changetype<Range>(changetype<usize>(slot) + RANGES_OFFSET + (index as usize) * RANGE_SIZE)
+}
+
 // Numbers by which TypeScript asks for fields of these records.
 
 export const SLOT_NEED_PAGE: u32 = 0

@@ -10,7 +10,7 @@ import { candidateOf, hashOfFrame, hashToShare, isEqual, mergePage } from "../po
 import { framesEmptied } from "../pool/frames"
 import { spaceRecord } from "../pool/spaces"
 import { HASHES_OFFSET, Slot, TWINS_OFFSET } from "../slot"
-import { endOfComplete, firstComplete } from "./plan"
+import { endOfComplete, firstComplete } from "./gather"
 import { runFrame } from "./run"
 
 /** Says of a twin that its bytes have been compared. No frame has so high a number. */
