@@ -38,6 +38,9 @@ export interface ContentReport {
 const PIECE = 1 << 20
 const SMALL_PIECE = 4096
 
+/** Batches of jobs that one of several threads takes early where contents come from afar. */
+const BATCHES_AHEAD = 6
+
 /** Reads files for one thread. */
 export class ContentReader {
   readonly #image: Image
@@ -66,11 +69,12 @@ export class ContentReader {
       countBytes(counters, count)
       onProgress()
     }
-    // Others take jobs, too: then there is no saying which ones come next here.
-    using expected = isAlone ? this.#image.expectContents() : undefined
-    for (const { nid } of jobs) expected?.add(nid)
-    for (const job of takeJobs(round)) {
-      await expected?.reach(job)
+    using expected = this.#image.expectContents()
+    // Others take jobs, too: which ones come next here is known of those alone that it has taken.
+    const batches = expected ? (isAlone ? Number.POSITIVE_INFINITY : BATCHES_AHEAD) : 0
+    const onTaken = (job: number): void => expected?.add((jobs[job] as ContentJob).nid)
+    for (const job of takeJobs(round, { batches, onTaken })) {
+      await expected?.reach(reports.length)
       const report = await this.#read(job, jobs[job] as ContentJob)
       reports.push(report)
       countEntry(counters)

@@ -102,16 +102,35 @@ export function roundOf<Jobs>(
 const BATCH_BYTES = 1 << 20
 const BATCH_JOBS = 32
 
+/** A thread that wants to know of jobs before it does them. */
+export interface Foresight {
+  /** Batches that it takes before it comes to them; others get fewer then. */
+  batches: number
+  /** Told of each job that it has taken, in order. */
+  onTaken: (job: number) => void
+}
+
 /**
  * The jobs of a round that this thread takes: one after the other, until none is left or somebody stops the round. A batch
  * that was taken is gone through all the same: of the jobs before the one that stopped the round, none is left out.
  */
-export function* takeJobs({ starts, next, counters }: Round<unknown>): Generator<number, void, void> {
-  while (!isStopped(counters)) {
-    const batch = Atomics.add(next, 0, 1)
-    if (batch >= starts.length - 1) return
-    const end = starts[batch + 1] as number
-    for (let job = starts[batch] as number; job < end; job++) yield job
+export function* takeJobs(
+  { starts, next, counters }: Round<unknown>,
+  { batches, onTaken }: Foresight = { batches: 0, onTaken: () => {} },
+): Generator<number, void, void> {
+  const taken: { job: number; end: number }[] = []
+  for (let isOver = false; ; ) {
+    while (!isOver && taken.length <= batches) {
+      const batch = isStopped(counters) ? starts.length : Atomics.add(next, 0, 1)
+      isOver = batch >= starts.length - 1
+      if (isOver) break
+      const [job, end] = [starts[batch] as number, starts[batch + 1] as number]
+      for (let number = job; number < end; number++) onTaken(number)
+      taken.push({ job, end })
+    }
+    const first = taken.shift()
+    if (!first) return
+    for (let job = first.job; job < first.end; job++) yield job
   }
 }
 

@@ -27,4 +27,29 @@ describe("a round", () => {
     expect([...one]).toEqual(numbers(1, 32))
     expect([...takeJobs(round)]).toEqual([])
   })
+
+  it("is known of before it is done to threads that want that, which take as many batches early", () => {
+    const round = roundOf(numbers(0, 200), Array(200).fill(1))
+    const taken: number[] = []
+    const one = takeJobs(round, { batches: 2, onTaken: (job) => taken.push(job) })
+    expect(one.next().value).toBe(0)
+    expect(taken).toEqual(numbers(0, 96))
+    const other = takeJobs(round)
+    expect(other.next().value).toBe(96)
+    stopRound(round.counters)
+    // What it has taken nobody else does.
+    expect([...one]).toEqual(numbers(1, 96))
+    expect(taken).toEqual(numbers(0, 96))
+    expect([...other]).toEqual(numbers(97, 128))
+  })
+
+  it("may be taken as a whole", () => {
+    const round = roundOf(numbers(0, 100), Array(100).fill(1))
+    const taken: number[] = []
+    const jobs = takeJobs(round, { batches: Number.POSITIVE_INFINITY, onTaken: (job) => taken.push(job) })
+    expect(jobs.next().value).toBe(0)
+    expect(taken).toEqual(numbers(0, 100))
+    expect([...takeJobs(round)]).toEqual([])
+    expect([...jobs]).toEqual(numbers(1, 100))
+  })
 })

@@ -84,8 +84,11 @@ describe("URLs", () => {
     expect(new Uint8Array(readFileSync(path))).toEqual(sidecar)
     expect(server.requests.length).toBeLessThanOrEqual(8)
     if (!isBuilt) return
+    const before = server.requests.length
     const { status, stderr } = await run("fingerprint", "--jobs", "3", server.url, "-o", `${path}3`)
     expect([status, stderr]).toEqual([0, ""])
+    // Each thread asks for what it will read, together.
+    expect(server.requests.length - before).toBeLessThanOrEqual(3 * 8)
     expect(new Uint8Array(readFileSync(`${path}3`))).toEqual(sidecar)
   })
 
