@@ -260,6 +260,7 @@ export const SPACE_RECORD_SIZE: u32 = SPACE_KEY_OFFSET + SPACE_KEY_INLINE
  *   88   workspace: flags | extent                bytes of the whole extent
  *   96   guess | carries      frame, + 1, expected to hold the same as the next page to come, 0 = none; whether any
  *                             pins were too many for the first part of the pin table
+ *   104  silentAt (u64)         what it had done when another worker found it silent: pool/silence.ts
  */
 @unmanaged
 export class WorkerRecord {
@@ -282,6 +283,7 @@ export class WorkerRecord {
   workspaceExtent: u32
   guess: u32
   carries: u32
+  silentAt: u64
 }
 
 export const EXCHANGE_OFFSET: u32 = PAGE_SIZE

@@ -45,6 +45,8 @@ export const REQUEST_SEIZE: u32 = 1 << 2
 export const REQUEST_VERIFY: u32 = 1 << 3
 /** Bytes cost more than time: no extent is read that holds nothing of the pages wanted. */
 export const REQUEST_SPARE: u32 = 1 << 4
+/** The worker whose page is taken over counts as gone until it does something. */
+export const REQUEST_DOUBT: u32 = 1 << 5
 
 /**
  * One fill. First what the content's inode says, written by src/content-description.ts in one piece; then the request, what

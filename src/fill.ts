@@ -145,9 +145,9 @@ function fillAtOnce(engine: Engine, content: Content, page: number, want: number
   let farthest = -1
   let busySince = 0
   // A thread that may not sleep would do nothing but burn its time, and a page of a browser would stand still.
-  const seizes = !engine.core.maySleep
+  const isHasty = !engine.core.maySleep
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const planned = plan(slot, content, page, want, use, seizes || isTooLong(busySince))
+    const planned = plan(slot, content, page, want, use, isTooLong(busySince), isHasty)
     if (planned === status.OK) {
       carryOutSync(engine, content, slot, use)
       return
@@ -221,8 +221,19 @@ function isTooLong(busySince: number): boolean {
   return busySince !== 0 && performance.now() - busySince > SEIZE_AFTER
 }
 
-/** Plans a fill; `seizes`: takes pages over that another worker is filling. Answers a status. */
-function plan(slot: Slot, content: Content, page: number, want: number, use: Use, seizes: boolean): number {
+/**
+ * Plans a fill. Takes the page over from another worker that `isLate` with it, and then whatever that one is filling until
+ * something is heard of it; or without having waited, if it `isHasty`. Answers a status.
+ */
+function plan(
+  slot: Slot,
+  content: Content,
+  page: number,
+  want: number,
+  use: Use,
+  isLate: boolean,
+  isHasty = false,
+): number {
   // Only of a file that stood in for another: its image may be closed while the other waits.
   if (content.isReleased) return status.CLOSED
   content.useHint(page * PAGE_SIZE)
@@ -230,7 +241,8 @@ function plan(slot: Slot, content: Content, page: number, want: number, use: Use
   const planned = use
     ? slot.planDirect(description, page, want)
     : slot.plan(description, page, want, {
-        seizes,
+        seizes: isLate || isHasty,
+        doubts: isLate,
         verifies: content.proof !== undefined,
         isSparing:
           want <= FEW_PAGES && content.fills < FEW_FILLS && content.devices.primary.isRemote === true,

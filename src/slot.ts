@@ -12,6 +12,7 @@ export const SLOT_COUNT = 8
 const REQUEST_STEAL = 1
 const REQUEST_DIRECT = 2
 const REQUEST_SEIZE = 4
+const REQUEST_DOUBT = 32
 const REQUEST_VERIFY = 8
 const REQUEST_SPARE = 16
 
@@ -59,7 +60,7 @@ export class Slot {
 
   /**
    * Plans to fill `want` pages from `page` on of the content described. `seizes`: takes pages over that another worker is
-   * filling; `verifies`: {@link finish} will be given what was verified; `isSparing`: nothing is read but what holds bytes of
+   * filling; `doubts`: and that worker counts as gone until it does something; `verifies`: {@link finish} will be given what was verified; `isSparing`: nothing is read but what holds bytes of
    * these pages. Answers a status.
    */
   plan(
@@ -68,15 +69,17 @@ export class Slot {
     want: number,
     {
       seizes = false,
+      doubts = false,
       verifies = false,
       isSparing = false,
-    }: { seizes?: boolean; verifies?: boolean; isSparing?: boolean } = {},
+    }: { seizes?: boolean; doubts?: boolean; verifies?: boolean; isSparing?: boolean } = {},
   ): number {
     writeDescription(this.#words, content)
     this.#home.epochAtPlan = this.#home.fillEpoch
     const request =
       (this.isSync ? REQUEST_STEAL : 0) |
       (seizes ? REQUEST_SEIZE : 0) |
+      (doubts ? REQUEST_DOUBT : 0) |
       (verifies ? REQUEST_VERIFY : 0) |
       (isSparing ? REQUEST_SPARE : 0)
     return this.#exports.planFill(this.#worker, this.#address, page, want, request)

@@ -8,14 +8,16 @@ import { PAGE_BITS, pagesFor } from "../bits"
 import { guarded, workerRecord } from "../layout"
 import { releaseMetadata } from "../map/metadata"
 import { announceFill } from "../pool/atomics"
-import { BUSY_FRAME, frameState, freeFrame, isBusyFor, setReader, spaceIn } from "../pool/frames"
+import { BUSY_FRAME, fillerOf, frameState, freeFrame, isBusyFor, setReader, spaceIn } from "../pool/frames"
 import { lock, unlock } from "../pool/lock"
 import { findPage, insertPage, removePage } from "../pool/pages"
 import { takeRun } from "../pool/reclaim"
+import { isSilent, letCountAsGone } from "../pool/silence"
 import { spaceRecord } from "../pool/spaces"
 import {
   DIRECT_PAGES,
   REQUEST_DIRECT,
+  REQUEST_DOUBT,
   REQUEST_SEIZE,
   REQUEST_STEAL,
   RUN_LIMIT,
@@ -82,7 +84,8 @@ function cutWindow(slot: Slot): i32 {
   // worker may bring one in meanwhile; enterPages() sees it, under the lock.
   let pages: u32 = spaceRecord(slot.space).pages ? 1 : want
   while (pages < want) {
-    if (findPage(slot.space, slot.page + pages) >= 0) break
+    const found = findPage(slot.space, slot.page + pages)
+    if (found >= 0 && !isAbandoned(frameState(found as u32))) break
     pages++
   }
   slot.want = pages
@@ -106,17 +109,24 @@ function standingOf(slot: Slot): i32 {
   if (found < 0) return OK
   const state = frameState(found as u32)
   if (!(state & BUSY_FRAME)) return RESIDENT
-  return mayTakeOver(slot, state, slot.page) ? OK : BUSY
+  if (!mayTakeOver(slot, state, slot.page)) return BUSY
+  if (slot.request & REQUEST_DOUBT) letCountAsGone(fillerOf(state))
+  return OK
 }
 
 /**
  * Whether this fill may take a page over from the one that is bringing it in. A synchronous fill cannot wait for a
  * suspended one of its own worker. A fill of another worker is waited for, but not for ever: that worker may be gone.
- * Only the page that was waited for is taken from it.
+ * Only the page that was waited for is taken from it, all of them once it has been found silent.
  */
 function mayTakeOver(slot: Slot, state: u32, page: u64): bool {
   if (isBusyFor(state, workerRecord(slot.worker).place)) return bool(slot.request & REQUEST_STEAL)
-  return page == slot.page && bool(slot.request & REQUEST_SEIZE)
+  return (page == slot.page && bool(slot.request & REQUEST_SEIZE)) || isAbandoned(state)
+}
+
+/** Whether a frame of that state is being filled by a worker of which nothing is heard. */
+function isAbandoned(state: u32): bool {
+  return bool(state & BUSY_FRAME) && isSilent(fillerOf(state))
 }
 
 /**

@@ -205,6 +205,11 @@ export function reuseFrame(frame: u32): void {
   guarded().bitmapHint = frame
 }
 
+/** The place of the worker that is filling a frame of that state. */
+export function fillerOf(state: u32): u32 {
+  return state & PIN_MASK
+}
+
 /** Whether a worker of that place is filling a frame of that state. */
 export function isBusyFor(state: u32, place: u32): bool {
   return bool(state & BUSY_FRAME) && (state & PIN_MASK) == place

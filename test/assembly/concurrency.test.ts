@@ -88,9 +88,77 @@ describe.each(BUILDS)("a worker of the %s build that ends with pages pinned", (b
   })
 })
 
-describe.each(BUILDS)("a page of the %s build that one worker takes over from another", (build) => {
-  const SEIZE = 4
+const SEIZE = 4
+const DOUBT = 32
 
+describe.each(BUILDS)("a worker of the %s build that another waited for in vain", (build) => {
+  /** Two workers, the first of which is filling pages 0 to 23 in three fills. */
+  function begin() {
+    const first = PoolCore.create(build, { frames: 128, workers: 2 })
+    const second = first.join()
+    const space = first.openSpace("a", 50 * PAGE)
+    expect(second.openSpace("a", 50 * PAGE, undefined, undefined, { mount: 2 })).toBe(space)
+    const content = flat(space, 50, 0)
+    for (const slot of [1, 2, 3]) {
+      expect(first.plan(content, 8 * (slot - 1), 8, { slot, steal: false })).toBe(OK)
+    }
+    second.describe(content)
+    const plan = (page: number, want: number, request: number) =>
+      second.core.planFill(second.worker, second.slot(), page, want, request)
+    const finish = (pool: PoolCore, slot: number) => {
+      pool.fetch(patternDevice, slot)
+      expect(pool.core.finishFill(pool.slot(slot))).toBe(OK)
+    }
+    return { first, second, space, content, plan, finish }
+  }
+
+  it("is waited for no more as long as it does nothing", () => {
+    const { first, second, space, plan, finish } = begin()
+    expect(plan(8, 1, 0)).toBe(BUSY)
+    expect(plan(8, 1, SEIZE | DOUBT)).toBe(OK)
+    finish(second, 0)
+    // Whatever it was filling is taken over, in one piece and by whoever wants it.
+    expect(plan(9, 15, 0)).toBe(OK)
+    finish(second, 0)
+    expect(plan(0, 8, 0)).toBe(OK)
+    finish(second, 0)
+    for (let page = 0; page < 24; page++) expect(second.read(space, page)).toEqual(patternPage(0, page))
+    // It comes too late, and nothing is there twice.
+    for (const slot of [1, 2, 3]) finish(first, slot)
+    expect(first.statistics()).toMatchObject({ framesBusy: 0, framesUsed: 24, pagesFilled: 24 })
+  })
+
+  it.each(["uses a page", "plans", "publishes a page"])("is waited for again as soon as it %s", (what) => {
+    const { first, second, space, content, plan, finish } = begin()
+    expect(plan(8, 1, SEIZE | DOUBT)).toBe(OK)
+    finish(second, 0)
+    if (what === "uses a page") first.read(space, 8)
+    else if (what === "plans") expect(first.plan(content, 30, 1, { slot: 4, steal: false })).toBe(OK)
+    else finish(first, 1)
+    expect(plan(16, 8, 0)).toBe(BUSY)
+  })
+
+  it("is still waited for if another could not wait at all", () => {
+    const { second, plan, finish } = begin()
+    expect(plan(8, 1, SEIZE)).toBe(OK)
+    finish(second, 0)
+    expect(plan(9, 1, 0)).toBe(BUSY)
+    expect(plan(16, 8, 0)).toBe(BUSY)
+  })
+
+  it("leaves nothing behind for whoever gets its place", () => {
+    const { first, second, content, plan, finish } = begin()
+    expect(plan(8, 1, SEIZE | DOUBT)).toBe(OK)
+    finish(second, 0)
+    second.core.freePlace(second.worker, first.place)
+    const third = second.join()
+    expect(third.place).toBe(first.place)
+    expect(third.plan(content, 16, 8, { slot: 1, steal: false })).toBe(OK)
+    expect(plan(16, 8, 0)).toBe(BUSY)
+  })
+})
+
+describe.each(BUILDS)("a page of the %s build that one worker takes over from another", (build) => {
   it.each(["the first", "the second"])("is there as soon as %s has it, and once", (faster) => {
     const first = PoolCore.create(build, { frames: 128, workers: 2 })
     const second = first.join()

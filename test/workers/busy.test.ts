@@ -16,6 +16,48 @@ async function sleeplessPool(): Promise<PagePool> {
   return await PagePool.create({ bytes: 2 << 20, workers: 2, shared: true })
 }
 
+describe("a synchronous read of many files that a worker was bringing in of which nothing more is heard", () => {
+  it("waits once, not for each page", async () => {
+    const pool = await PagePool.create({ bytes: 2 << 20, workers: 2, shared: true })
+    const image = mountFixture(pool, "lz4-legacy")
+    const other = await PagePool.attach(pool.share())
+    const source = StallingSource.of(readFixture("lz4-legacy.erofs"))
+    const same = await other.mount(source, { image: image.share() })
+    const manifest = manifestOf("lz4-legacy")
+    const paths = Object.keys(manifest).filter(
+      (path) => (manifest[path]?.size ?? 0) >= 4096 * 4 && manifest[path]?.sha256,
+    )
+    expect(paths.length).toBeGreaterThan(2)
+    const files = await Promise.all(paths.slice(0, 7).map((path) => same.open(path)))
+    pool.drop()
+    for (const path of paths) image.statSync(path)
+    // All but the contents is there, so that only these are stalled.
+    for (const path of paths) await same.stat(path)
+    source.isStalled = true
+    const reading = files.map((file) => file.read(new Uint8Array(file.size)))
+    await vi.waitFor(() => expect(source.held).toBeGreaterThan(2))
+    const { framesBusy } = pool.stats()
+    expect(framesBusy).toBeGreaterThan(4)
+    // Time passes only while the thread sleeps.
+    let now = performance.now()
+    vi.spyOn(performance, "now").mockImplementation(() => now)
+    const sleep = vi.spyOn(Atomics, "wait").mockImplementation((...[, , , milliseconds]) => {
+      now += milliseconds ?? 0
+      return "timed-out"
+    })
+    for (const path of paths) expect(sha256(image.readFileSync(path))).toBe(manifest[path]?.sha256)
+    // Three seconds of naps of a tenth, and the one after which they are over.
+    expect(sleep.mock.calls.length).toBeGreaterThan(0)
+    expect(sleep.mock.calls.length).toBeLessThanOrEqual(32)
+    vi.restoreAllMocks()
+    source.letGo()
+    await Promise.all(reading)
+    for (const file of files) await file.close()
+    await other.close()
+    expect(pool.stats()).toMatchObject({ framesBusy: 0, framesPinned: 0 })
+  })
+})
+
 describe("a synchronous read on a thread that may not sleep", () => {
   it("brings in itself at once what another worker is busy with", async () => {
     const pool = await sleeplessPool()
