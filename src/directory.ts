@@ -82,7 +82,8 @@ export class Directories {
   *#listAs<T>(directory: Node, onDamage: OnDamage | undefined, make: EntryMaker<T>): Operation<T[]> {
     const entries: T[] = []
     if (directory.inode.size === 0) return entries
-    const listAll = (content: Content) => this.#listBlocks(content, entries, onDamage, make)
+    const tell = onDamage && ((error: unknown) => onDamage(located(error, directory)))
+    const listAll = (content: Content) => this.#listBlocks(content, entries, tell, make)
     yield* this.#located(directory, this.#inodes.withContent(directory, listAll))
     return entries
   }
@@ -189,9 +190,14 @@ export class Directories {
     try {
       return yield* operation
     } catch (error) {
-      throw withDetails(error, { nid: nidToBigInt(directory.inode.nid) })
+      throw located(error, directory)
     }
   }
+}
+
+/** An error, and which directory it is about. */
+function located(error: unknown, { inode }: Node): unknown {
+  return withDetails(error, { nid: nidToBigInt(inode.nid) })
 }
 
 /** An operation that needs one thing. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Image, Target } from "../image.js"
 import { type Call, type Command, NID_OPTION } from "./arguments.js"
-import { DONE, FAILED, isBrokenPipe } from "./exit.js"
+import { DONE, FAILED } from "./exit.js"
 import { targetsOf, withImage } from "./mounted.js"
 import type { Output } from "./print.js"
 
@@ -23,7 +23,6 @@ export const cat: Command = {
         try {
           await copyFile(image, target, io.stdout, buffer)
         } catch (error) {
-          if (isBrokenPipe(error)) throw error
           report.error(error, path)
         }
       }

@@ -17,9 +17,20 @@ export class UsageError extends Error {
   }
 }
 
+/** Standard output takes no more; `cause` is what the system says. It ends a command, whatever is being printed. */
+export class OutputError extends Error {
+  readonly syscall = "write"
+  readonly code: string | undefined
+
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    this.code = codeOf(cause)
+  }
+}
+
 /** Whether an error says that whoever read our output has gone. */
 export function isBrokenPipe(error: unknown): boolean {
-  return codeOf(error) === "EPIPE"
+  return error instanceof OutputError && error.code === "EPIPE"
 }
 
 /** The code of an error of this library or of the system; undefined if it has none. */

@@ -56,7 +56,7 @@ export const fingerprint: Command = {
       }
     }
     const sidecar = await withImage(args, hashIt, { workers })
-    await withOutput(file, io.stdout, (output) => output.write(sidecar))
+    await withOutput(args, io.stdout, (output) => output.write(sidecar))
     return report.errors > 0 ? FAILED : DONE
   },
 }

@@ -48,7 +48,7 @@ export const manifest: Command = {
   async run(call: Call): Promise<number> {
     const { args, io } = call
     return await withImage(args, (image) =>
-      withOutput(args.text("output"), io.stdout, async (output) => {
+      withOutput(args, io.stdout, async (output) => {
         const printer = new Printer(output)
         const code = await printManifest(image, printer, call)
         await printer.flush()

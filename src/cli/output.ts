@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Where a command writes its data to, if the user may say so. */
-import { closeSync, fstatSync, openSync, unlinkSync, writeSync } from "node:fs"
-import type { OptionSpec } from "./arguments.js"
+import { closeSync, fstatSync, openSync, statSync, unlinkSync, writeSync } from "node:fs"
+import { isRemote } from "./access.js"
+import type { Arguments, OptionSpec } from "./arguments.js"
+import { UsageError } from "./exit.js"
+import { imageFileOf } from "./mounted.js"
 import type { Output } from "./print.js"
 
 export const OUTPUT_OPTION: OptionSpec = {
@@ -11,13 +14,18 @@ export const OUTPUT_OPTION: OptionSpec = {
   help: "write to this file; - is standard output",
 }
 
-/** Writes to a file; `-` and undefined are standard output. If that fails, a file that would be cut short is removed. */
+/**
+ * Writes to the file that the command line names; `-` and none are standard output. If that fails, a file that would be cut
+ * short is removed. Throws before anything is written if the file is what the image is read from.
+ */
 export async function withOutput<T>(
-  path: string | undefined,
+  args: Arguments,
   stdout: Output,
   use: (output: Output) => Promise<T>,
 ): Promise<T> {
+  const path = args.text("output")
   if (path === undefined || path === "-") return await use(stdout)
+  requireOther(path, args)
   const fd = openSync(path, "w")
   let isWhole = false
   try {
@@ -33,5 +41,17 @@ export async function withOutput<T>(
     const isFile = fstatSync(fd).isFile()
     closeSync(fd)
     if (!isWhole && isFile) unlinkSync(path)
+  }
+}
+
+/** Throws if a file is the image, or a device of it: writing to it would destroy it. */
+function requireOther(path: string, args: Arguments): void {
+  const own = statSync(path, { bigint: true, throwIfNoEntry: false })
+  if (!own) return
+  const { path: image, devices } = imageFileOf(args)
+  for (const input of [image, ...devices]) {
+    const stats = isRemote(input) ? undefined : statSync(input, { bigint: true, throwIfNoEntry: false })
+    if (stats?.ino !== own.ino || stats.dev !== own.dev) continue
+    throw new UsageError(`'${path}' is what is read: write to another file`)
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What goes to standard error: errors and warnings, a line each. */
-import { explain, reasonOf } from "./exit.js"
+import { explain, OutputError, reasonOf } from "./exit.js"
 import { escapeControls, escapeForTerminal, type Io, textBytes } from "./print.js"
 
 /** Tells the user what went wrong, and remembers that something did. */
@@ -19,8 +19,12 @@ export class Reporter {
     this.isQuiet = isQuiet
   }
 
-  /** An error; `path` says where if the error itself does not know as well. */
+  /**
+   * An error; `path` says where if the error itself does not know as well. Throws an {@link OutputError} again that is said to
+   * be one of a path: what comes behind it could not be printed either.
+   */
   error(error: unknown, path?: string): void {
+    if (error instanceof OutputError && path !== undefined) throw error
     this.errors++
     const text = path === undefined ? explain(error) : `'${escapeControls(path)}': ${reasonOf(error)}`
     this.line(text)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from "node:fs"
 import { Arguments, type Call, COMMON_OPTIONS, type Command, helpOf } from "./arguments.js"
-import { DONE, FAILED, isBrokenPipe, USAGE, UsageError } from "./exit.js"
-import { type Io, Printer } from "./print.js"
+import { DONE, FAILED, isBrokenPipe, OutputError, USAGE, UsageError } from "./exit.js"
+import { type Io, type Output, Printer } from "./print.js"
 import { Reporter } from "./report.js"
 
 const PROGRAM = "erofs-wasm"
@@ -28,7 +28,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
  * Runs the command line: `argv` is what comes behind the program's name. Answers the exit code, 0 done, 1 the image
  * is damaged or the operation failed, 2 wrong usage; throws nothing but defects of its own.
  */
-export async function run(argv: readonly string[], io: Io): Promise<number> {
+export async function run(argv: readonly string[], { stdout, stderr }: Io): Promise<number> {
+  const io: Io = { stdout: withOwnErrors(stdout), stderr }
   const [name, ...rest] = argv
   const command = await COMMANDS.get(name ?? "")?.()
   const out = new Printer(io.stdout)
@@ -42,6 +43,20 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return code
   } catch (error) {
     return failed(error, out, report)
+  }
+}
+
+/** An output whose errors can be told from those of an image. */
+function withOwnErrors(output: Output): Output {
+  return {
+    isTerminal: output.isTerminal,
+    async write(bytes) {
+      try {
+        await output.write(bytes)
+      } catch (error) {
+        throw new OutputError(error)
+      }
+    },
   }
 }
 

@@ -53,7 +53,7 @@ export const tar: Command = {
         ...(args.has("keep-going") && { onError: (error, path) => report.error(error, path) }),
       }
       try {
-        await withOutput(file, io.stdout, (output) => write(image, args.words[1] ?? "/", options, output))
+        await withOutput(args, io.stdout, (output) => write(image, args.words[1] ?? "/", options, output))
       } finally {
         progress.end()
       }

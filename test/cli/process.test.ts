@@ -43,6 +43,21 @@ describe.skipIf(!isBuilt)("the built command (needs npm run build)", () => {
     expect(Buffer.compare(piped, content)).toBe(0)
   })
 
+  it.each([["-lR"], ["-lR", "--json"]])(
+    "ends quietly in the middle of a listing, too: %s %s",
+    async (...options) => {
+      const image = fixturePath("many-b512.erofs")
+      const child = spawn(process.execPath, [main, "ls", ...options, image], {
+        stdio: ["ignore", "pipe", "pipe"],
+      })
+      const complaints: Buffer[] = []
+      child.stderr.on("data", (piece: Buffer) => complaints.push(piece))
+      child.stdout.destroy()
+      const [status] = (await once(child, "close")) as [number]
+      expect([status, Buffer.concat(complaints).toString()]).toEqual([0, ""])
+    },
+  )
+
   it("ends quietly when its reader goes away", async () => {
     const image = imageFile(directory({ big: file(new Uint8Array(20_000_000)) }))
     const child = spawn(process.execPath, [main, "cat", image, "/big"], { stdio: ["ignore", "pipe", "pipe"] })

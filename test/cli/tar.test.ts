@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { run } from "../../src/cli/run.js"
@@ -88,6 +88,22 @@ describe("tar", () => {
       total: 2,
       bytes: stdout.length,
     })
+  })
+
+  it("does not write over what it reads", async () => {
+    const image = imageFile(directory({ f: file("text") }))
+    const before = readFileSync(image)
+    const link = join(scratch(), "link")
+    symlinkSync(image, link)
+    for (const [command, target] of [
+      ["tar", image],
+      ["manifest", link],
+      ["fingerprint", link],
+    ] as const) {
+      const { code, stderr } = await cli([command, "-o", target, image])
+      expect([code, stderr]).toEqual([2, expect.stringContaining("is what is read")])
+      expect(readFileSync(image).equals(before)).toBe(true)
+    }
   })
 
   it("ends quietly when nobody reads", async () => {
