@@ -9,6 +9,7 @@ import type { Operation } from "./drive.js"
 import type { Engine } from "./engine.js"
 import { corrupted, ErofsError } from "./errors.js"
 import { failure } from "./failure.js"
+import { fingerprintKey } from "./fingerprint-key.js"
 import { type Inode, inodePosition, parseInode } from "./format/inode.js"
 import { isDirectory, isRegular } from "./format/mode.js"
 import { isInMetabox, type Nid, nidToBigInt } from "./format/nid.js"
@@ -352,11 +353,11 @@ export class Inodes {
   #openSpace(node: Node): number {
     const { engine, mount, domainSpace, verifier } = this.#env
     if (node.fingerprint) {
-      const key = node.fingerprint
+      const { key, digits } = fingerprintKey(node.fingerprint)
       // Files that were verified never share with files that were only believed.
       const tag = verifier ? TAG_VERIFIED : TAG_FINGERPRINT
       const { size } = node.inode
-      const shared = engine.openSpace({ tag, owner: 0, key, size, mount, domain: domainSpace })
+      const shared = engine.openSpace({ tag, owner: digits, key, size, mount, domain: domainSpace })
       if (shared > 0) return shared
       if (shared === -SIZE_DIFFERS) engine.counters.sizeConflicts++
       node.fingerprint = undefined

@@ -4,8 +4,8 @@
  *
  *   TAG_INODE        owner = mount    bytes = nid          a file that shares with nobody
  *   TAG_DEVICE       owner = mount    bytes = device       the metadata of an image
- *   TAG_FINGERPRINT  owner = 0        bytes = fingerprint
- *   TAG_VERIFIED     owner = 0        bytes = fingerprint  of files whose content was hashed and found to be what they claim
+ *   TAG_FINGERPRINT  owner = digits   bytes = fingerprint  so many digits at its end are packed (src/fingerprint-key.ts)
+ *   TAG_VERIFIED     owner = digits   bytes = fingerprint  of files whose content was hashed and found to be what they claim
  *   TAG_DOMAIN       owner = 0        bytes = its name     no pages
  *
  * A domain goes by the number of its own space, which lasts as long as any space of the domain; metadata is in none (0).

@@ -57,6 +57,11 @@ describe("numbers of assembly/slot.ts in src/", () => {
     ])
   })
 
+  it("the longest key that a space's record holds", () => {
+    const inline = constantsOf(textOf("src/fingerprint-key.ts")).get("KEY_INLINE")
+    expect(inline).toBe(layout.get("SPACE_KEY_INLINE"))
+  })
+
   it("tags of address spaces", () => {
     const spaces = constantsOf(textOf("assembly/pool/spaces.ts"))
     expect([TAG_INODE, TAG_DEVICE, TAG_FINGERPRINT]).toEqual(
