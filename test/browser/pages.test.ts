@@ -150,6 +150,11 @@ it("module workers read through the pool of an isolated page, and one that is en
   expect(answer.pinned).toBeGreaterThan(0)
 })
 
+it("workers that end before, while or after they come into a pool leave no place taken", async () => {
+  const { answer } = await visit("vanish.js", { headers: ISOLATION })
+  expect(answer).toEqual({ framesPinned: 0, framesBusy: 0, place: 1 })
+})
+
 describe("a page on another origin's image", () => {
   it.each([
     ["the Cache API", "cache", {}, false],
