@@ -4,7 +4,7 @@ import type { Content } from "./content.js"
 import { LAYOUT_FLAT } from "./content-description.js"
 import { type Need, type Operation, Together } from "./drive.js"
 import type { Engine } from "./engine.js"
-import { corrupted, withDetails } from "./errors.js"
+import { corrupted, isErofsError, withDetails } from "./errors.js"
 import { fill } from "./fill.js"
 import { findDirent, firstName, type RawDirent, visitDirents } from "./format/dirent.js"
 import { compareNames, decodeNameAt } from "./format/names.js"
@@ -91,22 +91,25 @@ export class Directories {
   *#search(content: Content, name: Uint8Array): Operation<RawDirent | undefined> {
     let low = 0
     let high = this.#blockCount(content)
+    const { blockSize } = this.#superblock
     // The last block whose first name is not behind the one that is looked for.
     let candidate: Uint8Array | undefined
+    let start = 0
     while (low < high) {
       const middle = low + Math.floor((high - low) / 2)
       const block =
         this.#residentBlock(content, middle)?.slice() ?? (yield* this.#soughtBlock(content, middle))
-      const order = compareNames(firstName(block), name)
+      const order = compareNames(parsed(middle * blockSize, firstName, block), name)
       if (order <= 0) {
         candidate = block
+        start = middle * blockSize
         low = middle + 1
         if (order === 0) break
       } else {
         high = middle
       }
     }
-    return candidate && findDirent(candidate, name)
+    return candidate && parsed(start, findDirent, candidate, name)
   }
 
   *#listBlocks<T>(
@@ -123,7 +126,7 @@ export class Directories {
       const before = entries.length
       try {
         const block = this.#residentBlock(content, index) ?? (yield* this.#block(content, index, readAhead))
-        last = listBlock(block, last, entries, make)
+        last = listBlock(block, index * this.#superblock.blockSize, last, entries, make)
       } catch (error) {
         if (!onDamage) throw error
         // Nothing of a damaged block is believed.
@@ -200,26 +203,37 @@ function located(error: unknown, { inode }: Node): unknown {
   return withDetails(error, { nid: nidToBigInt(inode.nid) })
 }
 
+/** What a parser makes of the block at byte `start` of a directory. Its errors say where in the block: they shall say where in the directory. */
+function parsed<A extends unknown[], T>(start: number, parse: (...args: A) => T, ...args: A): T {
+  try {
+    return parse(...args)
+  } catch (error) {
+    if (isErofsError(error) && error.offset !== undefined) error.offset = start + Number(error.offset)
+    throw error
+  }
+}
+
 /** An operation that needs one thing. */
 function* one(need: Need): Operation<void> {
   yield need
 }
 
 /**
- * Adds the entries of one block but "." and "..". `last` is the last name of the blocks before; answers the last one of
- * this.
+ * Adds the entries of one block, which begins at byte `blockStart` of the directory, but "." and "..". `last` is the last name
+ * of the blocks before; answers the last one of this.
  */
 function listBlock<T>(
   block: Uint8Array,
+  blockStart: number,
   last: Uint8Array | undefined,
   entries: T[],
   make: EntryMaker<T>,
 ): Uint8Array | undefined {
   let [lastStart, lastEnd] = [0, 0]
-  visitDirents(block, (start, end, nid, type) => {
+  parsed(blockStart, visitDirents, block, (start, end, nid, type) => {
     // Within a block their order has been checked.
     if (lastEnd === 0 && last && compareNames(last, block.subarray(start, end)) >= 0) {
-      throw corrupted("names of a directory are not in order")
+      throw corrupted("names of a directory are not in order", { offset: start })
     }
     lastStart = start
     lastEnd = end

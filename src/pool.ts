@@ -282,8 +282,18 @@ export class PagePool {
     // Sources take their time to close: what has been mounted meanwhile lives on.
     this.#requireNoMounts()
     if (this.#images.size > 0) throw new ErofsError("EBUSY", "an image was mounted meanwhile", CLOSE)
-    this.#hasLeft = true
-    this.#leave()
+    this.#giveBack()
+  }
+
+  /** Like {@link close}; sources that close later are not waited for. */
+  closeSync(): void {
+    this.#requireNoMounts()
+    for (const image of this.images) image.closeSync()
+    this.#giveBack()
+  }
+
+  [Symbol.dispose](): void {
+    this.closeSync()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -321,6 +331,13 @@ export class PagePool {
     } finally {
       this.#mounting--
     }
+  }
+
+  /** Gives back the place of a worker that was attached, once. */
+  #giveBack(): void {
+    if (!this.#leave || this.#hasLeft) return
+    this.#hasLeft = true
+    this.#leave()
   }
 
   #requireNoMounts(): void {

@@ -91,6 +91,29 @@ describe("a size beyond the maximum", () => {
   })
 })
 
+describe("a pool declared with using", () => {
+  it("closes its images, refuses while they are in use, and leaves the pool of others", async () => {
+    const pool = await PagePool.create({ bytes: 256 * KIB, workers: 2, shared: true })
+    const other = await PagePool.attach(pool.share())
+    {
+      using attached = other
+      const image = mountFixture(attached, "lz4-legacy")
+      const file = image.openSync("/text-300k")
+      const view = file.map()
+      expect(() => attached.closeSync()).toThrow(expect.objectContaining({ code: "EBUSY", syscall: "close" }))
+      view.dispose()
+    }
+    expect(() => other.stats()).toThrow("EBADF: the pool is closed")
+    other.closeSync()
+    other[Symbol.dispose]()
+    await other.close()
+    mountFixture(pool, "lz4-legacy")
+    pool[Symbol.dispose]()
+    expect(pool.images).toEqual([])
+    expect(pool.stats()).toMatchObject({ framesPinned: 0, addressSpaces: 0 })
+  })
+})
+
 describe("bookkeeping", () => {
   // As it is with both versions of a tree of small files that share most: per 1000 frames 172 identities, used 285 times.
   it.each([8192, 8193, 12_000])("takes at most 1.5 %% of %i frames with all files open", async (frames) => {

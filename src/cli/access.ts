@@ -29,8 +29,26 @@ export function parseHeaders(texts: readonly string[]): [string, string][] {
   })
 }
 
-/** What the command line says of how images are asked for that are no files. */
-export function accessOf(args: Arguments): Access {
+/** Options that say how images are asked for, and what they are for. */
+const REMOTE_OPTIONS = [
+  ["header", "URLs and registries", isRemote],
+  ["cache", "URLs and registries", isRemote],
+  ["platform", "registries", isOciReference],
+  ["plain-http", "registries", isOciReference],
+] as const
+
+/**
+ * What the command line says of how images are asked for that are no files. Throws {@link UsageError} if it says so though
+ * none of the images and devices that are read is one.
+ */
+export function accessOf(args: Arguments, names: readonly string[]): Access {
+  for (const [option, what, isOne] of REMOTE_OPTIONS) {
+    if (args.has(option) && !names.some(isOne)) {
+      throw new UsageError(
+        `--${option} is for ${what}: '${names[0]}' is ${isRemote(names[0] ?? "") ? "a URL" : "a file"}`,
+      )
+    }
+  }
   const platform = args.text("platform")
   return {
     headers: parseHeaders(args.texts("header")),

@@ -99,7 +99,7 @@ export class Arguments {
     ])
     try {
       const { values, positionals } = parseArgs({
-        args: [...argv],
+        args: withValues(options, argv),
         options: Object.fromEntries(config) as NonNullable<Parameters<typeof parseArgs>[0]>["options"] &
           object,
         allowPositionals: true,
@@ -173,6 +173,32 @@ function parseBytes(text: string, name: string): number {
   const bytes = Number(digits ?? Number.NaN) * 2 ** (UNITS.get(suffix.toLowerCase()) ?? 0)
   if (!Number.isSafeInteger(bytes)) throw new UsageError(`--${name} takes a number of bytes, not '${text}'`)
   return bytes
+}
+
+/**
+ * Arguments in which values that look like options are told from options: `--offset -1` becomes `--offset=-1`, as no option
+ * is a number. Throws {@link UsageError} where an option's value is missing, or may be an option.
+ */
+function withValues(options: readonly OptionSpec[], argv: readonly string[]): string[] {
+  const args: string[] = []
+  for (let i = 0; i < argv.length; i++) {
+    const arg = argv[i] as string
+    if (arg === "--") return [...args, ...argv.slice(i)]
+    args.push(arg)
+    const option = options.find(({ name, short }) => arg === `--${name}` || (short && arg === `-${short}`))
+    if (option?.value === undefined) continue
+    const value = argv[++i]
+    if (value === undefined) throw new UsageError(`${arg} needs a value: ${arg} ${option.value}`)
+    if (/^-\d/.test(value)) {
+      args[args.length - 1] = `--${option.name}=${value}`
+    } else if (value.startsWith("-") && value !== "-") {
+      const hint = `one that begins with a dash is written --${option.name}=${value}`
+      throw new UsageError(`${arg} needs a value, and '${value}' may be an option: ${hint}`)
+    } else {
+      args.push(value)
+    }
+  }
+  return args
 }
 
 /** The help text of a command. */

@@ -12,6 +12,7 @@ import { FileMaker, type FileResult, type FileSettings, isHopeless, madeModeOf }
 import { Losses } from "./losses.js"
 import { Metadata, permissionsOf } from "./metadata.js"
 import { makeNode } from "./mknod.js"
+import { counted } from "./print.js"
 import type { Progress } from "./progress.js"
 import type { Reporter } from "./report.js"
 import { XattrWriter } from "./setfattr.js"
@@ -135,7 +136,8 @@ export class Extraction {
   /** Tells what could not be kept. */
   summarize(): void {
     if (this.#skipped > 0) {
-      this.#report.error(new Error(`${this.#skipped} entries were left out, as their directory is not there`))
+      const what = counted(this.#skipped, "entry was left out, as its", "entries were left out, as their")
+      this.#report.error(new Error(`${what} directory is not there`))
     }
     this.#losses.summarize()
   }

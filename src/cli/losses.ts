@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: MIT
+import { counted } from "./print.js"
 import type { Reporter } from "./report.js"
 
 /** What could not be kept of an entry though the entry itself is there. */
 export type Loss = "owner" | "mode" | "set-id bits" | "time" | "xattrs" | "socket"
 
-const TEXTS: Record<Loss, string> = {
-  owner: "owners could not be set",
-  mode: "modes could not be set",
-  "set-id bits": "files lost setuid and setgid bits, as their owner was not kept",
-  time: "times could not be set",
-  xattrs: "extended attributes could not be set",
-  socket: "sockets were left out",
+/** What is said of one, and of several. */
+const TEXTS: Record<Loss, [one: string, many: string]> = {
+  owner: ["owner could not be set", "owners could not be set"],
+  mode: ["mode could not be set", "modes could not be set"],
+  "set-id bits": [
+    "file lost setuid and setgid bits, as its owner was not kept",
+    "files lost setuid and setgid bits, as their owners were not kept",
+  ],
+  time: ["time could not be set", "times could not be set"],
+  xattrs: ["extended attribute could not be set", "extended attributes could not be set"],
+  socket: ["socket was left out", "sockets were left out"],
 }
 
 /** Whoever notes what could not be kept. */
@@ -35,6 +40,6 @@ export class Losses implements LossNotes {
 
   /** A line for every kind. */
   summarize(): void {
-    for (const [loss, count] of this.#counts) this.#report.warning(`${count} ${TEXTS[loss]}`)
+    for (const [loss, count] of this.#counts) this.#report.warning(counted(count, ...TEXTS[loss]))
   }
 }

@@ -60,12 +60,14 @@ async function openImage(args: Arguments, pool: PagePool, fingerprint: string | 
 
 /** The image that the command line names. */
 export function imageFileOf(args: Arguments): ImageFile {
+  const path = args.words[0] as string
+  const devices = args.texts("device")
   return {
-    path: args.words[0] as string,
-    devices: args.texts("device"),
+    path,
+    devices,
     offset: args.bytes("offset") ?? 0,
     ignoresChecksum: args.has("ignore-checksum"),
-    access: accessOf(args),
+    access: accessOf(args, [path, ...devices]),
   }
 }
 

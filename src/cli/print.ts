@@ -145,3 +145,8 @@ function quote(text: string): string {
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   )
 }
+
+/** A number and what there are so many of: `1 file`, `2 files`; `many` where that is not `one` with an s. */
+export function counted(count: number | bigint, one: string, many = `${one}s`): string {
+  return `${count} ${Number(count) === 1 ? one : many}`
+}

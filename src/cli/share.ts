@@ -18,7 +18,7 @@ import {
 } from "./comparison.js"
 import { DONE, UsageError } from "./exit.js"
 import type { ImageFile } from "./mounted.js"
-import { toJson } from "./print.js"
+import { counted, toJson } from "./print.js"
 import { Progress } from "./progress.js"
 import { Workload } from "./workload.js"
 
@@ -92,6 +92,7 @@ async function membersOf({ args }: Call): Promise<Member[]> {
   }
   const workloads = args.texts("workload").map((file) => Workload.open(file))
   const { words } = args
+  const access = accessOf(args, [...words, ...args.texts("device")])
   if (workloads.length > 1 && workloads.length !== words.length) {
     throw new UsageError(`${workloads.length} workloads for ${words.length} images: give one, or one each`)
   }
@@ -102,7 +103,7 @@ async function membersOf({ args }: Call): Promise<Member[]> {
   for (const [i, path] of words.entries()) {
     const offset = args.bytes("offset") ?? 0
     const ignoresChecksum = args.has("ignore-checksum")
-    const file: ImageFile = { path, devices: [], offset, ignoresChecksum, access: accessOf(args) }
+    const file: ImageFile = { path, devices: [], offset, ignoresChecksum, access }
     if (devices.length > 0) file.devices = devices.splice(0, await countDevices(file))
     const sidecar = sidecars[i]
     let fingerprints = sidecar === undefined ? undefined : readFileSync(sidecar)
@@ -177,7 +178,9 @@ const TITLES: Record<Mode, string> = {
 }
 
 function linesOf(table: Table): string[] {
-  const lines = table.images.map(({ image, files, pages }) => `${image}: ${files} files, ${pages} pages`)
+  const lines = table.images.map(
+    ({ image, files, pages }) => `${image}: ${counted(files, "file")}, ${counted(pages, "page")}`,
+  )
   lines.push("", `${"".padEnd(16)}${"pages".padStart(12)}${"MiB".padStart(12)}${"less".padStart(10)}`)
   for (const mode of MODES) {
     const mib = (table.bytes[mode] / 2 ** 20).toFixed(1)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+
+import { isErofsError } from "../errors.js"
 import type { Image } from "../image.js"
-import type { TarOptions } from "../tar/options.js"
-import { type Call, type Command, PROGRESS_OPTION } from "./arguments.js"
+import { checkTarOptions, type TarOptions } from "../tar/options.js"
+import { type Arguments, type Call, type Command, PROGRESS_OPTION } from "./arguments.js"
 import { DONE, FAILED, UsageError } from "./exit.js"
 import { Losses } from "./losses.js"
 import { withImage } from "./mounted.js"
@@ -41,7 +43,7 @@ export const tar: Command = {
     if (file === "-" && io.stdout.isTerminal) {
       throw new UsageError("an archive is nothing for a terminal: give -o FILE, or redirect the output")
     }
-    const prefix = args.text("prefix")
+    const prefix = prefixOf(args)
     await withImage(args, async (image) => {
       const progress = new Progress(args, io.stderr, image.superblock.inodes)
       const losses = new Losses(report)
@@ -61,6 +63,19 @@ export const tar: Command = {
     })
     return report.errors > 0 ? FAILED : DONE
   },
+}
+
+/** The prefix that the user gave. Throws {@link UsageError} for one that an archive cannot have. */
+function prefixOf(args: Arguments): string | undefined {
+  const prefix = args.text("prefix")
+  if (prefix === undefined) return undefined
+  try {
+    checkTarOptions({ prefix })
+  } catch (error) {
+    if (!isErofsError(error, "EINVAL")) throw error
+    throw new UsageError(`--prefix takes a path within the archive: ${error.reason}`)
+  }
+  return prefix
 }
 
 /** Writes the archive piece by piece, all through one buffer. */

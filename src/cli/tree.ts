@@ -6,7 +6,7 @@ import { DONE, FAILED } from "./exit.js"
 import { statsJson } from "./facts.js"
 import { type Listing, listingsOf } from "./listing.js"
 import { withImage } from "./mounted.js"
-import { toJson } from "./print.js"
+import { counted, toJson } from "./print.js"
 
 /** `tree`: everything below a directory, drawn as a tree. */
 export const tree: Command = {
@@ -84,7 +84,7 @@ async function draw(
     levels.push({ entries: await next(), at: 0, margin: `${level.margin}${isLast ? "    " : "│   "}` })
   }
   out.line("")
-  out.line(`${directories} directories, ${others} files`)
+  out.line(`${counted(directories, "directory", "directories")}, ${counted(others, "file")}`)
 }
 
 async function linkTarget(

@@ -17,7 +17,10 @@ export interface TarProgress {
 
 /** Options of an archive. */
 export interface TarOptions extends Abortable {
-  /** A directory, such as `usr/lib`, that everything lies in within the archive. Default: none. */
+  /**
+   * A directory, such as `usr/lib`, that everything lies in within the archive. Default: none. EINVAL if it is absolute or
+   * has a part `..`: names of an archive stay below the directory that it is unpacked in.
+   */
   prefix?: string
   /** Whether extended attributes are kept, as records `SCHILY.xattr.NAME`. Default true. */
   xattrs?: boolean
@@ -44,9 +47,11 @@ export function checkTarOptions(options: TarOptions): void {
   prefixOf(options)
 }
 
-/** The prefix without slashes around it. Throws EINVAL for one that can be no path. */
+/** The prefix without slashes behind it. Throws EINVAL for one that can be no path, or leads out of the archive. */
 export function prefixOf({ prefix = "" }: TarOptions): string {
   encodeName(prefix)
   if (prefix.includes("\0")) throw new ErofsError("EINVAL", "prefix contains a NUL byte")
-  return prefix.replace(/^\/+|\/+$/g, "")
+  if (prefix.startsWith("/")) throw new ErofsError("EINVAL", `prefix '${prefix}' is absolute`)
+  if (prefix.split("/").includes("..")) throw new ErofsError("EINVAL", `prefix '${prefix}' has a part '..'`)
+  return prefix.replace(/\/+$/, "")
 }

@@ -45,7 +45,7 @@ describe("check", () => {
     expect([code, stderr]).toEqual([1, ""])
     expect(lines.slice(0, -1).map((line) => line.split(":")[0])).toEqual(["/a", "/c", "/d"])
     expect(lines[1]).toMatch(/^\/c: target of a symbolic link contains a NUL byte \(EUCLEAN, nid \d+\)$/)
-    expect(lines.at(-1)).toBe("2 files, 2 directories, 1 symlinks, 1 others, 4 bytes: 3 damages")
+    expect(lines.at(-1)).toBe("2 files, 2 directories, 1 symlink, 1 other, 4 bytes: 3 damages")
     const { damages } = JSON.parse((await cli(["check", "--json", image])).stdout.toString())
     expect(damages.map(({ path, code }: { path: string; code: string }) => [path, code])).toEqual([
       ["/a", "EIO"],
@@ -57,7 +57,7 @@ describe("check", () => {
   it("does not read the holes of a large file, however large it says it is", async () => {
     const hole = { isInline: false, startBlock: 2 ** 48 - 1, size: 1n << 50n }
     expect(await output("check", imageFile(directory({ a: file("", hole), b: file("good") })))).toBe(
-      `2 files, 1 directories, 0 symlinks, 0 others, ${(1n << 50n) + 4n} bytes: 0 damages\n`,
+      `2 files, 1 directory, 0 symlinks, 0 others, ${(1n << 50n) + 4n} bytes: 0 damages\n`,
     )
   })
 
@@ -76,9 +76,27 @@ describe("check", () => {
     )
   })
 
+  it("says of damaged blocks which directory they belong to, and where in it", async () => {
+    const names = Array.from(
+      { length: 400 },
+      (_, i) => [`name-${String(i).padStart(30, "0")}`, file("")] as const,
+    )
+    const image = imageFile(directory({ dir: directory(names) }), (bytes) => {
+      const first = Math.floor(Buffer.from(bytes.buffer).indexOf("name-") / 4096)
+      bytes[(first + 2) * 4096 + 8] = 1
+    })
+    const [{ nid }] = JSON.parse(await output("stat", "--json", image, "/dir"))
+    const where = `nid ${nid}, offset ${2 * 4096 + 8})`
+    expect((await cli(["check", image])).stdout.toString()).toMatch(
+      new RegExp(`^/dir: first name offset \\d+ .* \\(EUCLEAN, ${where.replace(")", "\\)")}\n`),
+    )
+    expect((await cli(["ls", image, "/dir"])).stderr).toContain(where)
+    expect((await cli(["stat", image, `/dir/${names[250]?.[0]}`])).stderr).toContain(where)
+  })
+
   it("writes a name with a line feed in one line", async () => {
     const { stdout } = await cli(["check", imageFile(directory({ "a\nb": file("x".repeat(10), lost) }))])
-    expect(stdout.toString()).toMatch(/^\/a\\x0ab: .*\n1 files/)
+    expect(stdout.toString()).toMatch(/^\/a\\x0ab: .*\n1 file,/)
   })
 
   it("compares digests with fingerprints", async () => {

@@ -20,6 +20,20 @@ describe("usage", () => {
     [["info", "a", "b"], "too many arguments"],
     [["ls", "--frob", "x"], "Unknown option '--frob'"],
     [["ls", "--offset", "4X", "x"], "--offset takes a number of bytes, not '4X'"],
+    [["ls", "--offset", "-1", lz4], "--offset takes a number of bytes, not '-1'"],
+    [["ls", lz4, "--nid", "-1"], "--nid takes the number of an inode, not '-1'"],
+    [["extract", "--jobs", "-1", lz4, "x"], "--jobs takes a number"],
+    [["tar", "-o", "--offset", lz4], "-o needs a value, and '--offset' may be an option"],
+    [["tar", "--prefix", "-x", lz4], "one that begins with a dash is written --prefix=-x"],
+    [["ls", lz4, "--offset"], "--offset needs a value: --offset BYTES"],
+    [["ls", "--header", "a: b", lz4], `--header is for URLs and registries: '${lz4}' is a file`],
+    [["ls", "--cache", "x", lz4], "--cache is for URLs and registries"],
+    [["share", "--cache", "x", lz4], "--cache is for URLs and registries"],
+    [["info", "--platform", "linux/amd64", lz4], "--platform is for registries"],
+    [["info", "--platform", "linux/amd64", "http://127.0.0.1:1/x"], "'http://127.0.0.1:1/x' is a URL"],
+    [["cat", "--plain-http", lz4, "/a"], "--plain-http is for registries"],
+    [["tar", "--prefix", "../../x", lz4], "--prefix takes a path within the archive: prefix '../../x'"],
+    [["tar", "--prefix", "/x", lz4], "prefix '/x' is absolute"],
     [["ls", "--nid", "x", lz4], "--nid takes the number of an inode"],
     [["ls", "--nid", "0x10000000000000000", lz4], "--nid takes the number of an inode"],
     [["cat", lz4], "a PATH or --nid is needed"],
@@ -222,9 +236,9 @@ describe("tree", () => {
   it("goes down only so far, and begins where it is told to", async () => {
     const path = image()
     expect(await output("tree", "--depth", "1", path)).toBe(
-      "/\n├── a\n├── b -> a/x\n└── c\n\n2 directories, 1 files\n",
+      "/\n├── a\n├── b -> a/x\n└── c\n\n2 directories, 1 file\n",
     )
-    expect(await output("tree", path, "/a/y")).toBe("/a/y\n└── deep\n\n0 directories, 1 files\n")
+    expect(await output("tree", path, "/a/y")).toBe("/a/y\n└── deep\n\n0 directories, 1 file\n")
   })
 
   it("gives JSON", async () => {

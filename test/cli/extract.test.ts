@@ -99,7 +99,7 @@ describe.skipIf(!isRoot)("extract as root (needs to be root)", () => {
     expect(describeTree(kept).get("/su")).toMatchObject({ mode: 0o6755, uid: 1234, gid: 1 })
     const { code, stderr } = await cli(["extract", "--no-owner", image, dropped])
     expect(code).toBe(0)
-    expect(stderr).toContain("1 files lost setuid and setgid bits")
+    expect(stderr).toContain("1 file lost setuid and setgid bits")
     expect(describeTree(dropped).get("/su")).toMatchObject({ mode: 0o755, uid: 0, gid: 0 })
   })
 
@@ -179,7 +179,7 @@ describe("extract", () => {
     const image = imageFile(directory({ s: special("socket"), f: file("x") }))
     const { code, stderr } = await cli(["extract", image, target])
     expect([code, [...describeTree(target).keys()]]).toEqual([0, ["/", "/f"]])
-    expect(stderr).toContain("1 sockets were left out")
+    expect(stderr).toContain("1 socket was left out")
     const quiet = await cli(["extract", "--quiet", image, join(scratch(), "tree")])
     expect(quiet.stderr).toBe("")
   })

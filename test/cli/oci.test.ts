@@ -161,7 +161,7 @@ describe("commands", () => {
       1,
       expect.stringMatching(
         new RegExp(
-          `^${reference}: the layer has digest sha256:\\w+, its manifest says ${digest}\n.* 1 damages\n$`,
+          `^${reference}: the layer has digest sha256:\\w+, its manifest says ${digest}\n.* 1 damage\n$`,
         ),
       ),
     ])

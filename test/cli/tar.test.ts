@@ -79,7 +79,7 @@ describe("tar", () => {
 
   it("counts sockets, and shows progress where it is asked for", async () => {
     const image = imageFile(directory({ s: special("socket"), f: file("f") }))
-    expect((await cli(["tar", image])).stderr).toBe("erofs-wasm tar: warning: 1 sockets were left out\n")
+    expect((await cli(["tar", image])).stderr).toBe("erofs-wasm tar: warning: 1 socket was left out\n")
     const { stderr, stdout } = await cli(["tar", image, "--quiet"])
     expect(stderr).toBe("")
     const shown = await cli(["tar", imageFile(directory({ f: file("f") })), "--progress=json"])

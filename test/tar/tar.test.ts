@@ -145,13 +145,17 @@ describe("members", () => {
   it("lie in a prefix if there is one, and hard links know it", async () => {
     const twice = file("twice")
     const image = await mount(directory({ d: directory({ one: twice, two: twice }) }))
-    const members = tarOf(image, "/d", { prefix: "/usr/lib/" })
+    const members = tarOf(image, "/d", { prefix: "usr/lib/" })
     expect(members.map(({ path, type, link }) => [path, type, link])).toEqual([
       ["usr/lib", "5", ""],
       ["usr/lib/one", "0", ""],
       ["usr/lib/two", "1", "usr/lib/one"],
     ])
     expect(() => tarOf(image, "/", { prefix: "\0" })).toThrow("EINVAL")
+    for (const prefix of ["/", "/usr", "..", "../x", "a/../..", "a/.."]) {
+      expect(() => tarOf(image, "/", { prefix }), prefix).toThrow("EINVAL")
+    }
+    expect(tarOf(image, "/", { prefix: "..a/b.." })[0]?.path).toBe("..a/b..")
     expect(() => tarOf(image, "/", { prefix: "\ud800" })).toThrow("EINVAL")
   })
 
