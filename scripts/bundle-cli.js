@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 import { build } from "rolldown"
 
 /** The program, and what it starts as threads. */
-const entries = ["main", "content-worker", "extract-worker", "remote-thread"]
+const entries = ["main", "content-worker", "extract-worker"]
 
 await build({
   cwd: fileURLToPath(new URL("../", import.meta.url)),

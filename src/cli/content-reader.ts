@@ -3,7 +3,7 @@
 import { createHash, type Hash } from "node:crypto"
 import type { OpenFile } from "../file.js"
 import type { Image } from "../image.js"
-import { countBytes, countEntry, type Round, stopRound, takeJobs } from "./crew.js"
+import { countBytes, countEntry, foresightOf, type Round, stopRound, takeJobs } from "./crew.js"
 import { type PackedError, packError } from "./transport.js"
 
 /** What all files of a command have in common. */
@@ -38,9 +38,6 @@ export interface ContentReport {
 const PIECE = 1 << 20
 const SMALL_PIECE = 4096
 
-/** Batches of jobs that one of several threads takes early where contents come from afar. */
-const BATCHES_AHEAD = 6
-
 /** Reads files for one thread. */
 export class ContentReader {
   readonly #image: Image
@@ -70,10 +67,7 @@ export class ContentReader {
       onProgress()
     }
     using expected = this.#image.expectContents()
-    // Others take jobs, too: which ones come next here is known of those alone that it has taken.
-    const batches = expected ? (isAlone ? Number.POSITIVE_INFINITY : BATCHES_AHEAD) : 0
-    const onTaken = (job: number): void => expected?.add((jobs[job] as ContentJob).nid)
-    for (const job of takeJobs(round, { batches, onTaken })) {
+    for (const job of takeJobs(round, foresightOf(jobs, expected, isAlone))) {
       await expected?.reach(reports.length)
       const report = await this.#read(job, jobs[job] as ContentJob)
       reports.push(report)

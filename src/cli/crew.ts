@@ -110,6 +110,23 @@ export interface Foresight {
   onTaken: (job: number) => void
 }
 
+/** Batches of jobs that one of several threads takes early where contents come from afar. */
+const BATCHES_AHEAD = 6
+
+/**
+ * What a thread wants to know of jobs whose contents are expected, if they are. Others take jobs, too, unless it is
+ * alone: which ones come next is known of those alone that it has taken.
+ */
+export function foresightOf(
+  jobs: readonly { nid: bigint }[],
+  expected: { add(nid: bigint): void } | undefined,
+  isAlone: boolean,
+): Foresight | undefined {
+  if (!expected) return undefined
+  const onTaken = (job: number): void => expected.add((jobs[job] as { nid: bigint }).nid)
+  return { batches: isAlone ? Number.POSITIVE_INFINITY : BATCHES_AHEAD, onTaken }
+}
+
 /**
  * The jobs of a round that this thread takes: one after the other, until none is left or somebody stops the round. A batch
  * that was taken is gone through all the same: of the jobs before the one that stopped the round, none is left out.

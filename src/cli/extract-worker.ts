@@ -7,5 +7,6 @@ import { FileMaker, type FileResult, type FileSettings } from "./file-maker.js"
 
 serve((image, settings: FileSettings) => {
   const maker = new FileMaker(image, settings)
-  return (round: Round<PackedJobs>): FileResult => maker.work({ ...round, jobs: unpackJobs(round.jobs) })
+  return (round: Round<PackedJobs>): Promise<FileResult> =>
+    maker.work({ ...round, jobs: unpackJobs(round.jobs) })
 })

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: MIT
 /** One extraction: the entries of a walk become entries of a directory of the system. */
 import { linkSync, mkdirSync, symlinkSync } from "node:fs"
-import { ErofsError } from "../errors.js"
 import type { Inode } from "../format/inode.js"
 import type { Image } from "../image.js"
 import type { WalkEntry } from "../walk.js"
 import { type Crew, countsOf, isStopped, newCounters, type Round, roundOf, stopRound } from "./crew.js"
+import {
+  DetailReader,
+  type Details,
+  outcomeOf,
+  type Reading,
+  readAhead,
+  readInTurn,
+  type Xattr,
+} from "./details.js"
 import { type InodeType, typeOf } from "./facts.js"
 import { type FileJob, type PackedJobs, packJobs } from "./file-jobs.js"
 import { FileMaker, type FileResult, type FileSettings, isHopeless, madeModeOf } from "./file-maker.js"
@@ -37,16 +45,23 @@ interface BegunRound {
   others: Promise<FileResult[]>
 }
 
-/** A further name of a file. */
+/** A name of a file, a further one of it if it waits. */
 interface Link {
   entry: WalkEntry
+  hasXattrs: boolean
   path: string
   parent: TargetDirectory
 }
 
+/** What a file with extended attributes is given last. */
+interface Attributes {
+  mode: number
+  xattrs: readonly Xattr[]
+}
+
 /** Files of a round: other threads begin with the first ones while this one still looks for more. */
 const ROUND_FILES = 256
-/** Files in rounds that have begun: what is known of them is kept until all are there. */
+/** Files in rounds that have begun, of which one is all there is where contents come from afar: what is known of them is kept. */
 const MAX_FILES = 16384
 /** Whoever may write to a directory could put links into it: such modes are only set once it is complete. */
 const OTHERS_WRITE = 0o022
@@ -58,7 +73,8 @@ export class Extraction {
   readonly #image: Image
   readonly #report: Reporter
   readonly #progress: Progress
-  readonly #keepsXattrs: boolean
+  readonly #isLocal: boolean
+  readonly #details: DetailReader
   readonly #losses: Losses
   readonly #metadata: Metadata
   readonly #xattrs: XattrWriter
@@ -93,7 +109,8 @@ export class Extraction {
     this.#image = image
     this.#report = report
     this.#progress = progress
-    this.#keepsXattrs = keepsXattrs
+    this.#isLocal = isLocal
+    this.#details = new DetailReader(image, keepsXattrs)
     this.#losses = new Losses(report)
     this.#metadata = new Metadata(this.#losses, keepsOwners)
     this.#xattrs = new XattrWriter(this.#losses)
@@ -113,15 +130,19 @@ export class Extraction {
    */
   async run(from: string, crew?: FileCrew): Promise<void> {
     const onError = (error: unknown, path: string): void => this.#report.error(error, path)
-    const walk = this.#image.walkSync(from, { onError })
-    const start = walk.next().value as WalkEntry
+    const walk = this.#isLocal ? this.#image.walkSync(from, { onError }) : this.#image.walk(from, { onError })
+    const start = (await walk.next()).value as WalkEntry
     const isMade = this.#tree.prepare()
     const mask = process.umask(0)
     try {
       const root = this.#tree.root()
       if (start.isDirectory()) {
         this.#directories.set(start.path, root)
-        if (isMade) this.#addUnfinished(start, root, OWNER_ALL)
+        if (isMade) {
+          for await (const [, details] of this.#reading([start], this.#details)) {
+            this.#addUnfinished(start, details, root, OWNER_ALL)
+          }
+        }
         await this.#extractAll(walk, start.path, crew)
       } else {
         this.#directories.set(start.parentPath, root)
@@ -143,22 +164,37 @@ export class Extraction {
   }
 
   /** Extracts entries: all but regular files at once, those in rounds, by all threads. */
-  async #extractAll(walk: Iterable<WalkEntry>, start: string, crew: FileCrew | undefined): Promise<void> {
-    // Alone there is nothing to be gained by knowing more of them.
-    const maxRounds = crew ? MAX_FILES / ROUND_FILES : 1
-    for (const entry of walk) {
-      if (!this.#extract(entry, start)) {
+  async #extractAll(
+    walk: Iterable<WalkEntry> | AsyncIterable<WalkEntry>,
+    start: string,
+    crew: FileCrew | undefined,
+  ): Promise<void> {
+    // Each thread of a round tells the source what it will read in it: the more, the better. Where files are near there is
+    // nothing to be gained alone by knowing more of them.
+    const roundFiles = this.#isLocal ? ROUND_FILES : MAX_FILES
+    const maxRounds = this.#isLocal && crew ? MAX_FILES / ROUND_FILES : 1
+    for await (const [entry, details] of this.#reading(walk, this.#details)) {
+      if (!this.#extract(entry, details, start)) {
         stopRound(this.#counters)
         break
       }
-      if (this.#jobs.length >= ROUND_FILES) this.#beginRound(crew)
+      if (this.#jobs.length >= roundFiles) this.#beginRound(crew)
       if (this.#rounds.length >= maxRounds && !(await this.#endRounds(crew))) return
     }
     await this.#endRounds(crew)
   }
 
+  /** Items in their order, and what is read for them: in turn from files, before its turn from afar. */
+  #reading<Item, Result>(
+    items: Iterable<Item> | AsyncIterable<Item>,
+    reading: Reading<Item, Result>,
+  ): Iterable<[Item, Result]> | AsyncIterable<[Item, Result]> {
+    const isNear = this.#isLocal && Symbol.iterator in items
+    return isNear ? readInTurn(items, reading) : readAhead(items, reading)
+  }
+
   /** Extracts one entry. Answers false if it makes no sense to go on. */
-  #extract(entry: WalkEntry, start: string): boolean {
+  #extract(entry: WalkEntry, details: Details, start: string): boolean {
     const parent = this.#directories.get(entry.parentPath)
     if (!parent) {
       this.#skipped++
@@ -166,7 +202,7 @@ export class Extraction {
     }
     try {
       const path = this.#tree.pathOf(entry, start)
-      this.#make(entry, path, parent)
+      this.#make(entry, details, path, parent)
     } catch (error) {
       this.#report.error(error, entry.path)
       if (isHopeless(error)) return false
@@ -174,15 +210,15 @@ export class Extraction {
     return true
   }
 
-  #make(entry: WalkEntry, path: string, parent: TargetDirectory): void {
+  #make(entry: WalkEntry, details: Details, path: string, parent: TargetDirectory): void {
     const type = typeOf(entry)
     if (type === "file") {
-      this.#addFile(entry, path, parent)
+      this.#addFile({ entry, path, parent, hasXattrs: details.hasXattrs() })
       return
     }
     this.#progress.entry()
     if (type === "dir") {
-      this.#makeDirectory(entry, path, parent)
+      this.#makeDirectory(entry, details, path, parent)
       return
     }
     const first = this.#first.get(entry.nid)
@@ -194,20 +230,19 @@ export class Extraction {
       this.#losses.add("socket", `'${entry.path}' is a socket and was left out`)
       return
     }
-    this.#makeOther(type, entry, path, parent)
+    this.#makeOther(type, entry, details, path, parent)
     this.#first.set(entry.nid, path)
   }
 
   /** Queues a file, or a further name of one. */
-  #addFile(entry: WalkEntry, path: string, parent: TargetDirectory): void {
+  #addFile(name: Link): void {
+    const { entry, path, parent, hasXattrs } = name
     if (this.#first.has(entry.nid)) {
       const links = this.#links.get(entry.nid)
-      if (links) links.push({ entry, path, parent })
-      else this.#links.set(entry.nid, [{ entry, path, parent }])
+      if (links) links.push(name)
+      else this.#links.set(entry.nid, [name])
       return
     }
-    const mayHaveXattrs = this.#keepsXattrs && entry.node.inode.xattrSize > 0
-    const hasXattrs = mayHaveXattrs && this.#image.listxattrSync(entry).length > 0
     this.#tree.claim(path)
     this.#first.set(entry.nid, path)
     this.#jobs.push({
@@ -251,14 +286,14 @@ export class Extraction {
    */
   #makeLinks(links: Link[]): void {
     for (let link = links.pop(); link; link = links.pop()) {
-      const { entry, path, parent } = link
+      const { entry, path } = link
       const first = this.#first.get(entry.nid)
       try {
         if (first !== undefined) {
           this.#linkFile(first, path)
           continue
         }
-        this.#addFile(entry, path, parent)
+        this.#addFile(link)
         return
       } catch (error) {
         this.#report.error(error, entry.path)
@@ -272,19 +307,20 @@ export class Extraction {
     this.#rounds = []
     this.#counters = newCounters()
     const show = (): void => this.#progress.round(countsOf(counters))
-    const own = rounds.map(({ round }) => this.#files.work(round, show))
+    const own: FileResult[] = []
+    for (const { round } of rounds) own.push(await this.#files.work(round, show, { isAlone: !crew }))
     let bytes = 0
     for (const [i, { round, others }] of rounds.entries()) {
       const results = [own[i] as FileResult, ...((await crew?.settle(others, show)) ?? [])]
       bytes += results.reduce((sum, result) => sum + result.bytes, 0)
-      this.#endRound(round, results)
+      await this.#endRound(round, results)
     }
     this.#progress.endRound({ entries: countsOf(counters).entries, bytes })
     return !isStopped(counters)
   }
 
   /** Reports what came of a round, and gives its files what they still lack. */
-  #endRound({ jobs, counters }: Round<FileJob[]>, results: readonly FileResult[]): void {
+  async #endRound({ jobs, counters }: Round<FileJob[]>, results: readonly FileResult[]): Promise<void> {
     const failed = new Set<number>()
     for (const { job, error } of results.flatMap(({ failures }) => failures)) {
       const { nid, source } = jobs[job] as FileJob
@@ -294,16 +330,32 @@ export class Extraction {
     }
     for (const { loss, reason } of results.flatMap(({ losses }) => losses)) this.#losses.add(loss, reason)
     if (isStopped(counters)) return
-    for (const [number, job] of jobs.entries())
-      if (job.hasXattrs && !failed.has(number)) this.#finishFile(job)
+    const withXattrs = jobs.filter(({ hasXattrs }, number) => hasXattrs && !failed.has(number))
+    for await (const [job, read] of this.#reading(withXattrs, this.#attributes)) this.#finishFile(job, read)
   }
 
-  /** What a file with extended attributes is given once it is there. */
-  #finishFile({ nid, source, target }: FileJob): void {
+  /** What a file with extended attributes still lacks once it is there: these, and perhaps its mode. */
+  readonly #attributes: Reading<FileJob, () => Attributes> = {
+    now:
+      ({ nid, source: path }) =>
+      () => ({
+        mode: permissionsOf(this.#image.lstatSync({ nid })),
+        xattrs: this.#details.xattrsNow({ nid, path }),
+      }),
+    later: ({ nid, source: path }) => {
+      const read = async (): Promise<Attributes> => ({
+        mode: permissionsOf(await this.#image.lstat({ nid })),
+        xattrs: await this.#details.xattrsLater({ nid, path }),
+      })
+      return outcomeOf(read())
+    },
+  }
+
+  #finishFile({ source, target }: FileJob, read: () => Attributes): void {
     try {
-      const mode = permissionsOf(this.#image.lstatSync({ nid }))
+      const { mode, xattrs } = read()
       if (madeModeOf(mode, true, this.#metadata.isRoot) !== mode) this.#locked.push({ path: target, mode })
-      this.#addXattrs({ nid, path: source }, target)
+      this.#xattrs.add(target, xattrs)
     } catch (error) {
       this.#report.error(error, source)
     }
@@ -314,32 +366,38 @@ export class Extraction {
     this.#tree.create(path, (at) => linkSync(systemPath(first), at))
   }
 
-  #makeDirectory(entry: WalkEntry, path: string, parent: TargetDirectory): void {
+  #makeDirectory(entry: WalkEntry, details: Details, path: string, parent: TargetDirectory): void {
     const mode = permissionsOf(entry.node.inode)
     const isSafe = (mode & (SPECIAL_BITS | OTHERS_WRITE)) === 0 && (mode & OWNER_ALL) === OWNER_ALL
     const madeMode = isSafe ? mode : OWNER_ALL
     const isNew = this.#tree.createDirectory(path, (at) => mkdirSync(at, madeMode))
     const directory = { isPlain: parent.isPlain && isNew }
     this.#directories.set(entry.path, directory)
-    this.#addUnfinished(entry, directory, madeMode, path)
+    this.#addUnfinished(entry, details, directory, madeMode, path)
   }
 
-  #addUnfinished(entry: WalkEntry, { isPlain }: TargetDirectory, mode: number, path = this.#tree.path): void {
-    const { inode } = entry.node
-    this.#unfinished.push({ path, inode, isPlain, mode })
-    if (inode.xattrSize > 0) this.#addXattrs(entry, path)
+  #addUnfinished(
+    entry: WalkEntry,
+    details: Details,
+    { isPlain }: TargetDirectory,
+    mode: number,
+    path = this.#tree.path,
+  ): void {
+    this.#unfinished.push({ path, inode: entry.node.inode, isPlain, mode })
+    this.#addXattrs(path, details.xattrs())
   }
 
   #makeOther(
     type: Exclude<InodeType, "dir" | "file" | "socket">,
     entry: WalkEntry,
+    details: Details,
     path: string,
     parent: TargetDirectory,
   ): void {
     const { inode } = entry.node
     switch (type) {
       case "symlink": {
-        const target = systemPath(this.#image.readlinkSync(entry))
+        const target = systemPath(details.link())
         this.#tree.create(path, (at) => symlinkSync(target, at))
         this.#metadata.setLink(path, inode, parent)
         break
@@ -348,21 +406,11 @@ export class Extraction {
         this.#tree.create(path, () => makeNode(path, type, entry.stats))
         this.#metadata.setNode(path, inode, parent)
     }
-    this.#addXattrs(entry, path)
+    this.#addXattrs(path, details.xattrs())
   }
 
-  #addXattrs(entry: { readonly nid: bigint; readonly path: string }, path: string): void {
-    if (!this.#keepsXattrs) return
-    const names = this.#image.listxattrSync(entry)
-    if (names.length === 0) return
-    const usable = names.filter((name) => !name.includes("\0"))
-    if (usable.length < names.length) {
-      throw new ErofsError("EUCLEAN", "name of an extended attribute contains a NUL byte", { nid: entry.nid })
-    }
-    this.#xattrs.add(
-      path,
-      usable.map((name) => ({ name, value: this.#image.getxattrSync(entry, name) })),
-    )
+  #addXattrs(path: string, xattrs: readonly Xattr[]): void {
+    if (xattrs.length > 0) this.#xattrs.add(path, xattrs)
   }
 
   /** What has to wait until all entries are there. Modes and times of directories last, from the bottom up. */

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** Regular files of an extraction: many jobs, done by one thread or by several. */
-import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs"
+import { openSync } from "node:fs"
 import type { OpenFile } from "../file.js"
 import type { Image } from "../image.js"
-import { PAGE_SIZE } from "../page.js"
-import { countBytes, countEntry, isStopped, type Round, stopRound, takeJobs } from "./crew.js"
+import { countBytes, countEntry, foresightOf, isStopped, type Round, stopRound, takeJobs } from "./crew.js"
 import { codeOf } from "./exit.js"
 import type { FileJob } from "./file-jobs.js"
+import { FileOutput } from "./file-output.js"
 import type { Loss } from "./losses.js"
 import { Metadata, permissionsOf } from "./metadata.js"
-import { CREATE, systemPath, TargetTree } from "./target.js"
+import { CREATE, TargetTree } from "./target.js"
 import { type PackedError, packError } from "./transport.js"
 
 /** What all files of an extraction have in common. */
@@ -32,8 +32,6 @@ export interface FileResult {
   bytes: number
 }
 
-/** Bytes that the pool is asked for at a time. Holes of larger files become holes. */
-const PIECE = 1 << 20
 /** Errors after which everything else would fail too. */
 const HOPELESS = ["ENOSPC", "EDQUOT", "EROFS"]
 
@@ -62,43 +60,50 @@ export class FileMaker {
     this.#metadata = new Metadata({ add: (loss, reason) => this.#losses.push({ loss, reason }) }, keepsOwners)
   }
 
-  /** Does jobs of a round until none is left, or none can be done any more. `onProgress` is called often. */
-  work(round: Round<FileJob[]>, onProgress: () => void = () => {}): FileResult {
+  /**
+   * Does jobs of a round until none is left, or none can be done any more. `onProgress` is called often; `isAlone`: no other
+   * thread takes any of them.
+   */
+  async work(
+    round: Round<FileJob[]>,
+    onProgress: () => void = () => {},
+    { isAlone = false } = {},
+  ): Promise<FileResult> {
     const { jobs, counters } = round
-    const failures: FileResult["failures"] = []
-    this.#losses = []
-    let bytes = 0
-    for (const number of takeJobs(round)) {
+    const result: FileResult = { failures: [], losses: [], bytes: 0 }
+    this.#losses = result.losses
+    const onBytes = (count: number): void => {
+      countBytes(counters, count)
+      onProgress()
+    }
+    using expected = this.#image.expectContents()
+    let done = 0
+    for (const number of takeJobs(round, foresightOf(jobs, expected, isAlone))) {
+      const job = jobs[number] as FileJob
       try {
-        bytes += this.#make(jobs[number] as FileJob, (count) => {
-          countBytes(counters, count)
-          onProgress()
-        })
+        if (expected) await expected.reach(done)
+        result.bytes += this.#isLocal ? this.#makeNow(job, onBytes) : await this.#makeLater(job, onBytes)
       } catch (error) {
-        failures.push({ job: number, error: packError(error) })
+        result.failures.push({ job: number, error: packError(error) })
         if (isHopeless(error)) stopRound(counters)
       }
+      done++
       countEntry(counters)
       if (isStopped(counters)) break
     }
-    return { failures, losses: this.#losses, bytes }
+    return result
   }
 
-  /** Makes one file. Answers its size. */
-  #make({ nid, source, target, isPlain, hasXattrs }: FileJob, onBytes: (count: number) => void): number {
-    const file = this.#image.openSync({ nid, path: source })
+  /** Makes one file of an image that is near. Answers its size. */
+  #makeNow(job: FileJob, onBytes: (count: number) => void): number {
+    const file = this.#image.openSync({ nid: job.nid, path: job.source })
     try {
-      const { inode } = file
-      const mode = madeModeOf(permissionsOf(inode), hasXattrs, this.#metadata.isRoot)
-      const fd = this.#tree.create(target, (at) => openSync(at, CREATE, mode & 0o777))
-      let isWhole = false
+      const output = this.#create(job, file, onBytes)
       try {
-        this.#fill(fd, file, onBytes)
-        this.#metadata.setFile(fd, target, inode, { isPlain }, mode)
-        isWhole = true
+        output.fillNow(file)
+        this.#complete(output, job, file)
       } finally {
-        closeSync(fd)
-        if (!isWhole) unlinkSync(systemPath(target))
+        output.close()
       }
       return file.size
     } finally {
@@ -106,51 +111,28 @@ export class FileMaker {
     }
   }
 
-  /**
-   * Writes what is in a file, piece by piece, over the holes of large ones: an image can claim more of them than the disk
-   * can hold.
-   */
-  #fill(fd: number, file: OpenFile, onBytes: (count: number) => void): void {
-    const { size } = file
-    let written = 0
-    const write = (bytes: Uint8Array, position: number): void => {
-      for (let done = 0; done < bytes.length; ) {
-        done += writeSync(fd, bytes, done, bytes.length - done, position + done)
-      }
-      written = position + bytes.length
-      onBytes(bytes.length)
+  /** Like {@link #makeNow}, of one that is not. */
+  async #makeLater(job: FileJob, onBytes: (count: number) => void): Promise<number> {
+    using file = await this.#image.open({ nid: job.nid, path: job.source })
+    const output = this.#create(job, file, onBytes)
+    try {
+      await output.fillLater(file)
+      this.#complete(output, job, file)
+    } finally {
+      output.close()
     }
-    for (let position = 0; position < size; ) {
-      const hole = size > PIECE ? holeEnd(file, position) : position
-      position = hole > position ? hole : this.#visit(file, position, write)
-    }
-    if (written < size) ftruncateSync(fd, size)
+    return file.size
   }
 
-  /**
-   * Gives some of a file's bytes to `write`, in memory of the pool's. Answers where they end. Each is needed once: past the pool
-   * they stay in the processor's caches. Where requests are dear the pool brings in more at a time.
-   */
-  #visit(file: OpenFile, position: number, write: (bytes: Uint8Array, position: number) => void): number {
-    if (this.#isLocal) return file.visitSync(position, write)
-    const end = Math.min(position + PIECE, file.size)
-    using view = file.map(position, end - position)
-    let at = position
-    for (const bytes of view.segmentsSync()) {
-      write(bytes, at)
-      at += bytes.length
-    }
-    return end
+  #create({ target, hasXattrs }: FileJob, { inode }: OpenFile, onBytes: (count: number) => void): FileOutput {
+    const mode = madeModeOf(permissionsOf(inode), hasXattrs, this.#metadata.isRoot)
+    const fd = this.#tree.create(target, (at) => openSync(at, CREATE, mode & 0o777))
+    return new FileOutput(fd, { path: target, mode, onBytes })
   }
-}
 
-/** Where holes end that begin at a page, or the last whole page of them; `position` if there are none. */
-function holeEnd(file: OpenFile, position: number): number {
-  let end = position
-  for (let next = position; next < file.size; ) {
-    next = file.holeEndSync(end)
-    if (next === end) break
-    end = next
+  #complete(output: FileOutput, { target, isPlain }: FileJob, { size, inode }: OpenFile): void {
+    output.extend(size)
+    this.#metadata.setFile(output.fd, target, inode, { isPlain }, output.mode)
+    output.isWhole = true
   }
-  return end === file.size ? end : end - (end % PAGE_SIZE)
 }

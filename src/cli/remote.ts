@@ -9,22 +9,15 @@ import type { AsyncSource } from "../source/source.js"
 import type { Access } from "./access.js"
 import { findCredentials } from "./login.js"
 
-/**
- * Opens a URL or a layer in a registry, to be read in the background. `hasBeginning`: somebody else has read its beginning
- * already.
- */
-export async function openRemote(
-  name: string,
-  access: Access,
-  { hasBeginning = false } = {},
-): Promise<AsyncSource> {
+/** Opens a URL or a layer in a registry. */
+export async function openRemote(name: string, access: Access): Promise<AsyncSource> {
   const store = access.cache === undefined ? undefined : directoryStore(access.cache)
   if (isOciReference(name)) {
     const layer = await openLayer(name, access)
     return store ? await cachedSource(layer, store) : layer
   }
-  const options = { headers: access.headers, ...(hasBeginning && { first: 0 }) }
-  return store ? await cachedSource(name, store, options) : await httpSource(name, options)
+  const { headers } = access
+  return store ? await cachedSource(name, store, { headers }) : await httpSource(name, { headers })
 }
 
 async function openLayer(name: string, { cache: _, ...access }: Access): Promise<AsyncSource> {

@@ -8,6 +8,6 @@ import { type Access, isRemote } from "./access.js"
 export async function openSource(name: string, access: Access): Promise<Source> {
   if (!isRemote(name)) return openFileSync(name)
   // Loaded only where it is used: most images are files.
-  const { openRemoteForAll } = await import("./fetching-thread.js")
-  return await openRemoteForAll(name, access)
+  const { openRemote } = await import("./remote.js")
+  return await openRemote(name, access)
 }

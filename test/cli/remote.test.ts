@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: MIT
 /** The command line with URLs in place of files. */
-import { spawn } from "node:child_process"
+import { execFileSync, spawn, spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { once } from "node:events"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { parseHeaders } from "../../src/cli/access.js"
-import { StreamReader } from "../../src/cli/stream-reader.js"
-import { cli, describeTree, fixturePath, output, scratch } from "../support/cli.js"
+import { type CliResult, cli, describeTree, fixturePath, output, scratch } from "../support/cli.js"
 import { readFixture } from "../support/flat-image.js"
 import { listWithGnuTar } from "../support/gnu-tar.js"
+
 import { HttpServer } from "../support/http-server.js"
 import { LargeImage, type LargeTree } from "../support/large-image.js"
 import { manifestOf, openFixture } from "../support/open.js"
-import { Random } from "../support/random.js"
 import { FakeRegistry } from "../support/registry.js"
 
 const NAME = "lz4-ztailpacking.erofs"
 const main = new URL("../../dist/cli/main.js", import.meta.url).pathname
 const isBuilt = existsSync(main)
+const hasCommand = (name: string): boolean => spawnSync(name, ["--version"]).error === undefined
+const hasGetfattr = hasCommand("getfattr") && hasCommand("setfattr")
 
 /** Runs the built command, while this process serves. */
 async function run(...argv: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
@@ -29,6 +30,17 @@ async function run(...argv: string[]): Promise<{ status: number; stdout: string;
   child.stderr.on("data", (piece) => (stderr += piece))
   const [status] = (await once(child, "close")) as [number]
   return { status, stdout, stderr }
+}
+
+/** A tree of 40 directories with 20 files each. */
+function manyFiles(): LargeTree {
+  const tree: LargeTree = {}
+  for (let i = 0; i < 40; i++) {
+    tree[`directory-${i}`] = Object.fromEntries(
+      Array.from({ length: 20 }, (_, k) => [`file-${k}`, (i * 977 + k * 3571) % 30_000]),
+    )
+  }
+  return tree
 }
 
 describe("URLs", () => {
@@ -47,17 +59,11 @@ describe("URLs", () => {
     const options = rest.filter((word) => word.startsWith("-"))
     const paths = rest.filter((word) => !word.startsWith("-"))
     const local = await output(command, ...options, fixturePath(NAME), ...paths)
-    // In the process itself, but for what reads synchronously: that takes a thread of the built command.
-    if (command !== "share") {
-      const remote = await output(command, ...options, server.url, ...paths)
-      expect(remote.replaceAll(server.url, fixturePath(NAME))).toBe(local)
-    } else if (isBuilt) {
-      const { status, stdout, stderr } = await run(command, server.url)
-      expect([status, stderr]).toEqual([0, ""])
-      expect(stdout.replaceAll(server.url, fixturePath(NAME)).replaceAll(/ +/g, " ")).toBe(
-        local.replaceAll(/ +/g, " "),
-      )
-    }
+    const remote = await output(command, ...options, server.url, ...paths)
+    // Columns are as wide as the names of images.
+    const plain = (text: string): string =>
+      text.replaceAll(server.url, fixturePath(NAME)).replaceAll(/ +/g, " ")
+    expect(plain(remote)).toBe(plain(local))
     expect(server.requests.length).toBeGreaterThan(0)
   })
 
@@ -126,12 +132,7 @@ describe("URLs", () => {
   })
 
   it("are read ahead: contents of many files take few requests, and come out the same", async () => {
-    const tree: LargeTree = {}
-    for (let i = 0; i < 40; i++) {
-      tree[`directory-${i}`] = Object.fromEntries(
-        Array.from({ length: 20 }, (_, k) => [`file-${k}`, (i * 977 + k * 3571) % 30_000]),
-      )
-    }
+    const tree = manyFiles()
     for (const layout of ["scattered", "compact"] as const) {
       const content = new LargeImage(tree, layout)
       const server = await HttpServer.start(content)
@@ -187,28 +188,81 @@ describe("URLs", () => {
   })
 })
 
-describe.skipIf(!isBuilt)("extract (needs npm run build)", () => {
+describe("extract", () => {
   it("writes what a URL holds as it does for a file, with few requests", async () => {
     const server = await HttpServer.start(readFixture(NAME))
     const target = scratch()
-    const { status, stderr } = await run(
-      "extract",
-      "--no-owner",
-      "--no-xattrs",
-      server.url,
-      join(target, "remote"),
-    )
-    expect([status, stderr]).toEqual([0, ""])
-    const local = await cli([
-      "extract",
-      "--no-owner",
-      "--no-xattrs",
-      fixturePath(NAME),
-      join(target, "local"),
-    ])
+    const options = ["--no-owner", "--no-xattrs"]
+    const remote = await cli(["extract", ...options, server.url, join(target, "remote")])
+    expect(remote).toMatchObject({ code: 0, stderr: "" })
+    const local = await cli(["extract", ...options, fixturePath(NAME), join(target, "local")])
     expect(local.code).toBe(0)
     expect(describeTree(join(target, "remote"))).toEqual(describeTree(join(target, "local")))
     expect(server.requests.length).toBeLessThan(30)
+  })
+
+  it("reads ahead: many files take few requests, and come out the same, one thread or several", async () => {
+    for (const layout of ["scattered", "compact"] as const) {
+      const content = new LargeImage(manyFiles(), layout)
+      const server = await HttpServer.start(content)
+      const folder = scratch()
+      writeFileSync(join(folder, "image"), server.slice(0, content.size - 1))
+      expect((await cli(["extract", join(folder, "image"), join(folder, "near")])).code).toBe(0)
+      const near = describeTree(join(folder, "near"))
+      server.requests.length = 0
+      const far = await cli(["extract", "--jobs", "1", server.url, join(folder, "far")])
+      expect(far).toMatchObject({ code: 0, stderr: "" })
+      expect(server.requests.length).toBeLessThan(80)
+      expect(server.bytes).toBeLessThan(1.3 * content.size)
+      expect(describeTree(join(folder, "far"))).toEqual(near)
+      if (!isBuilt) continue
+      server.requests.length = 0
+      const { status, stderr } = await run("extract", "--jobs", "2", server.url, join(folder, "two"))
+      expect([status, stderr]).toEqual([0, ""])
+      expect(server.requests.length).toBeLessThan(160)
+      expect(describeTree(join(folder, "two"))).toEqual(near)
+    }
+  })
+
+  it.skipIf(!hasGetfattr)("keeps extended attributes and links as of a file (needs getfattr)", async () => {
+    for (const name of ["small-xattr-prefixes.erofs", "small-xattrs-share-all.erofs"]) {
+      const server = await HttpServer.start(readFixture(name))
+      const extractTo = async (
+        image: string,
+      ): Promise<[CliResult, ReturnType<typeof describeTree>, string]> => {
+        const target = join(scratch(), "x")
+        const result = await cli(["extract", "--no-owner", image, target])
+        const options = ["-R", "-P", "-h", "-d", "-m-", "-ehex", "."]
+        return [
+          result,
+          describeTree(target),
+          execFileSync("getfattr", options, { cwd: target, encoding: "utf8" }),
+        ]
+      }
+      const [result, tree, xattrs] = await extractTo(fixturePath(name))
+      expect(await extractTo(server.url)).toEqual([result, tree, xattrs])
+      expect(xattrs).toContain("user.")
+    }
+  })
+
+  it("leaves out what the server refuses, and no file half-made", async () => {
+    const content = new LargeImage(manyFiles(), "scattered")
+    const server = await HttpServer.start(content)
+    const folder = scratch()
+    server.behaviour = (_, response) => {
+      if (server.requests.length <= 30) return false
+      response.writeHead(403).end()
+      return true
+    }
+    const { code, stderr } = await cli(["extract", server.url, join(folder, "far")])
+    expect(code).toBe(1)
+    expect(stderr).toContain("403")
+    writeFileSync(join(folder, "image"), server.slice(0, content.size - 1))
+    expect((await cli(["extract", join(folder, "image"), join(folder, "near")])).code).toBe(0)
+    const [far, near] = [describeTree(join(folder, "far")), describeTree(join(folder, "near"))]
+    const files = [...far.keys()].filter((path) => path.includes("file-"))
+    expect(files.length).toBeLessThan(800)
+    for (const path of files) expect(far.get(path)).toEqual(near.get(path))
   })
 
   it("writes what a registry holds", async () => {
@@ -216,14 +270,8 @@ describe.skipIf(!isBuilt)("extract (needs npm run build)", () => {
     registry.putImage([registry.putBlob(readFixture(NAME))], "latest")
     const target = scratch()
     const reference = `oci://${registry.host}/team/app`
-    const { status, stderr } = await run(
-      "extract",
-      "--plain-http",
-      "--no-owner",
-      reference,
-      join(target, "x"),
-    )
-    expect([status, stderr]).toEqual([0, ""])
+    const result = await cli(["extract", "--plain-http", "--no-owner", reference, join(target, "x")])
+    expect(result).toMatchObject({ code: 0, stderr: "" })
     const digest = createHash("sha256")
       .update(readFileSync(join(target, "x", "text-300k")))
       .digest("hex")
@@ -236,8 +284,8 @@ describe.skipIf(!isBuilt)("extract (needs npm run build)", () => {
       if (server.requests.length > 1) server.headers = { etag: '"v2"' }
       return false
     }
-    const changed = await run("extract", server.url, join(scratch(), "x"))
-    expect(changed.status).toBe(1)
+    const changed = await cli(["extract", server.url, join(scratch(), "x")])
+    expect(changed.code).toBe(1)
     expect(changed.stderr).toContain("ESTALE")
   })
 
@@ -246,67 +294,12 @@ describe.skipIf(!isBuilt)("extract (needs npm run build)", () => {
     const folder = scratch()
     writeFileSync(join(folder, "note"), "")
     const args = ["--no-owner", "--cache", join(folder, "cache"), server.url]
-    expect((await run("extract", ...args, join(folder, "one"))).status).toBe(0)
+    expect((await cli(["extract", ...args, join(folder, "one")])).code).toBe(0)
     server.requests.length = 0
-    expect((await run("extract", ...args, join(folder, "two"))).status).toBe(0)
+    expect((await cli(["extract", ...args, join(folder, "two")])).code).toBe(0)
     expect(server.gets).toEqual([])
     expect(readFileSync(join(folder, "two", "text-300k"))).toEqual(
       readFileSync(join(folder, "one", "text-300k")),
     )
-  })
-})
-
-describe("a stream reader", () => {
-  const BYTES = new Random(5).bytes(3_000_001)
-
-  /** A reader of those bytes, and how much was asked for. */
-  function readerOf(bytes: Uint8Array): { reader: StreamReader; fetched: () => number } {
-    let fetched = 0
-    const reader = new StreamReader({
-      size: bytes.length,
-      async read(target, offset) {
-        await null
-        fetched += target.length
-        target.set(bytes.subarray(offset, offset + target.length))
-        return target.length
-      },
-    })
-    return { reader, fetched: () => fetched }
-  }
-
-  it("gives the bytes, wherever they are read", async () => {
-    const { reader } = readerOf(BYTES)
-    const random = new Random(6)
-    for (let i = 0; i < 100; i++) {
-      const offset = random.below(BYTES.length)
-      const target = new Uint8Array(random.below(200_000))
-      const count = await reader.read(target, offset)
-      expect(count).toBe(Math.min(target.length, BYTES.length - offset))
-      expect(Buffer.compare(target.subarray(0, count), BYTES.subarray(offset, offset + count))).toBe(0)
-    }
-    expect(await reader.read(new Uint8Array(5), BYTES.length)).toBe(0)
-  })
-
-  it("fetches ahead where reads go on, and little elsewhere", async () => {
-    const { reader, fetched } = readerOf(new Uint8Array(64 << 20))
-    await reader.read(new Uint8Array(100), 10 << 20)
-    expect(fetched()).toBe(64 << 10)
-    for (let at = 0; at < 1 << 20; at += 4096) await reader.read(new Uint8Array(4096), (20 << 20) + at)
-    expect(fetched()).toBeGreaterThan(2 << 20)
-    expect(fetched()).toBeLessThan(8 << 20)
-  })
-
-  it("tries again what failed", async () => {
-    let fails = true
-    const reader = new StreamReader({
-      size: 100,
-      async read(target) {
-        if (fails) throw new Error("not now")
-        return target.length
-      },
-    })
-    await expect(reader.read(new Uint8Array(10), 0)).rejects.toThrow("not now")
-    fails = false
-    expect(await reader.read(new Uint8Array(10), 0)).toBe(10)
   })
 })
