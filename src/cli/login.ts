@@ -23,12 +23,21 @@ export function findCredentials(reference: string): RegistryCredentials | undefi
   return undefined
 }
 
+/**
+ * Files that are looked at, in order. As for podman and its like, one that the user names is the only one; a directory named to
+ * Docker holds the only one, too.
+ */
 function loginFiles(): string[] {
-  const { REGISTRY_AUTH_FILE, DOCKER_CONFIG, XDG_RUNTIME_DIR } = process.env
+  const { REGISTRY_AUTH_FILE, DOCKER_CONFIG, XDG_RUNTIME_DIR, XDG_CONFIG_HOME } = process.env
+  if (REGISTRY_AUTH_FILE) return [REGISTRY_AUTH_FILE]
+  if (DOCKER_CONFIG) return [join(DOCKER_CONFIG, "config.json")]
+  const runtime = XDG_RUNTIME_DIR
+    ? join(XDG_RUNTIME_DIR, "containers")
+    : join("/run/containers", String(process.getuid?.()))
   return [
-    ...(REGISTRY_AUTH_FILE ? [REGISTRY_AUTH_FILE] : []),
-    ...(XDG_RUNTIME_DIR ? [join(XDG_RUNTIME_DIR, "containers", "auth.json")] : []),
-    join(DOCKER_CONFIG || join(homedir(), ".docker"), "config.json"),
+    join(runtime, "auth.json"),
+    join(XDG_CONFIG_HOME || join(homedir(), ".config"), "containers", "auth.json"),
+    join(homedir(), ".docker", "config.json"),
   ]
 }
 

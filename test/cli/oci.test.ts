@@ -13,6 +13,7 @@ async function start(): Promise<{ registry: FakeRegistry; reference: string }> {
   // Not what the user who runs the tests has logged in to.
   vi.stubEnv("REGISTRY_AUTH_FILE", "")
   vi.stubEnv("XDG_RUNTIME_DIR", "")
+  vi.stubEnv("XDG_CONFIG_HOME", "")
   vi.stubEnv("DOCKER_CONFIG", scratch())
   const registry = await FakeRegistry.start()
   registry.putImage([registry.putBlob(image)], "latest")
@@ -60,6 +61,7 @@ describe("commands", () => {
   it.each([
     ["DOCKER_CONFIG", "config.json", ""],
     ["XDG_RUNTIME_DIR", "containers/auth.json", ""],
+    ["XDG_CONFIG_HOME", "containers/auth.json", ""],
     ["REGISTRY_AUTH_FILE", "mine.json", "mine.json"],
   ])("take what a login wrote down, from %s", async (variable, path, value) => {
     const { registry, reference } = await start()
@@ -68,8 +70,29 @@ describe("commands", () => {
     const folder = scratch()
     mkdirSync(join(folder, "containers"))
     writeFileSync(join(folder, path), login(`https://${registry.host}/v1/`))
+    // Docker's own directory is the only place that is looked at where it is named.
+    if (variable.startsWith("XDG")) vi.stubEnv("DOCKER_CONFIG", "")
     vi.stubEnv(variable, join(folder, value))
     expect(await cli(["ls", "--plain-http", reference])).toMatchObject({ code: 0, stderr: "" })
+  })
+
+  it.each([
+    ["REGISTRY_AUTH_FILE", "nobody.json"],
+    ["DOCKER_CONFIG", ""],
+  ])("look nowhere else where %s is set", async (variable, value) => {
+    const { registry, reference } = await start()
+    registry.access = "basic"
+    const folder = scratch()
+    mkdirSync(join(folder, "containers"))
+    writeFileSync(join(folder, "containers", "auth.json"), login(registry.host))
+    vi.stubEnv("DOCKER_CONFIG", "")
+    vi.stubEnv("XDG_RUNTIME_DIR", folder)
+    expect(await cli(["ls", "--plain-http", reference])).toMatchObject({ code: 0, stderr: "" })
+    const other = scratch()
+    writeFileSync(join(other, "nobody.json"), login("registry.example.org"))
+    writeFileSync(join(other, "config.json"), login("registry.example.org"))
+    vi.stubEnv(variable, join(other, value))
+    expect(await cli(["ls", "--plain-http", reference])).toMatchObject({ code: 1 })
   })
 
   describe.skipIf(process.platform === "win32")("and credentials that a helper keeps", () => {
