@@ -13,18 +13,20 @@ const NONE = { entries: 0, bytes: 0 }
 export class Progress {
   readonly #stderr: Io["stderr"]
   readonly #kind: "bar" | "json" | "none"
+  readonly #unit: string
   #total: number
   #entries = 0
   #bytes = 0
   #next = 0
   #round = NONE
 
-  /** `total`: how many entries there are about. */
-  constructor(args: Arguments, stderr: Io["stderr"], total: bigint) {
+  /** `total`: how many entries there are about; `unit`: what a person is told that they are. */
+  constructor(args: Arguments, stderr: Io["stderr"], total: bigint, unit = "entries") {
     const kind = args.choice("progress", ["bar", "json", "none"])
     const isHidden = args.has("quiet") || (kind === "bar" && !stderr.isTerminal)
     this.#kind = isHidden ? "none" : kind
     this.#stderr = stderr
+    this.#unit = unit
     this.#total = Number(total)
   }
 
@@ -84,7 +86,9 @@ export class Progress {
     }
     const filled = Math.round(Math.min(1, entries / Math.max(1, total)) * BAR_WIDTH)
     const bar = `[${"#".repeat(filled).padEnd(BAR_WIDTH)}]`
-    this.#write(`${CLEAR_LINE}${bar} ${entries} of ${total} entries, ${(bytes / 2 ** 20).toFixed(1)} MiB`)
+    this.#write(
+      `${CLEAR_LINE}${bar} ${entries} of ${total} ${this.#unit}, ${(bytes / 2 ** 20).toFixed(1)} MiB`,
+    )
   }
 
   #write(text: string): void {

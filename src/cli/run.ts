@@ -21,6 +21,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["manifest", async () => (await import("./manifest.js")).manifest],
   ["check", async () => (await import("./check.js")).check],
   ["share", async () => (await import("./share.js")).share],
+  ["bench", async () => (await import("./bench.js")).bench],
   ["fingerprint", async () => (await import("./fingerprint.js")).fingerprint],
 ])
 

@@ -58,6 +58,7 @@ describe("usage", () => {
     "manifest",
     "check",
     "share",
+    "bench",
     "fingerprint",
   ])("%s has help", async (name) => {
     const text = await output(name, "--help")
