@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What `bench` prints for people. */
 import type { Measured, Measurement, Results } from "./measurements.js"
+import { counted } from "./print.js"
 
 type Name = keyof Measured
 
@@ -23,9 +24,16 @@ export function linesOf(results: Results): string[] {
   const { image, path, machine, pool, mode, found, measurements } = results
   const { entries, files, directories, symlinks, others, bytes } = found
   const kind = `${pool.shared ? "shared" : "plain"} memory, read ${mode === "sync" ? "at once" : "asynchronously"}`
+  const kinds = [
+    counted(files, "file"),
+    counted(directories, "directory", "directories"),
+    counted(symlinks, "symlink"),
+    counted(others, "other"),
+    counted(bytes, "byte"),
+  ]
   const lines = [
-    `${path === "/" ? image : `${image} ${path}`}: ${entries} entries`,
-    `${files} files, ${directories} directories, ${symlinks} symlinks, ${others} others, ${bytes} bytes`,
+    `${path === "/" ? image : `${image} ${path}`}: ${counted(entries, "entry", "entries")}`,
+    kinds.join(", "),
     [machine.runtime, ...(machine.processor === null ? [] : [machine.processor.trim()])].join(", "),
     `Pool of ${pool.bytes / 2 ** 20} MiB in ${kind}`,
     "",
@@ -41,9 +49,12 @@ export function linesOf(results: Results): string[] {
 
 function notesOf({ found, isWalked, isRead, measurements, mode }: Results): string[] {
   const { views, random } = measurements
-  const notes = [`A pass over the files reads ${views.count} files, ${views.bytes} bytes. Times are medians.`]
-  if (mode === "async") notes.push(`A pass of files as views takes ${views.requests} requests.`)
-  if (!isWalked) notes.push(`Time sufficed for ${found.entries} entries only: --seconds gives more.`)
+  const notes = [
+    `A pass over the files reads ${counted(views.count, "file")}, ${counted(views.bytes, "byte")}. Times are medians.`,
+  ]
+  if (mode === "async") notes.push(`A pass of files as views takes ${counted(views.requests, "request")}.`)
+  if (!isWalked)
+    notes.push(`Time sufficed for ${counted(found.entries, "entry", "entries")} only: --seconds gives more.`)
   if (!isRead) notes.push("Time did not suffice for all bytes of the files: --seconds gives more.")
   if (!random) notes.push("No file has pages that could be read one by one.")
   return notes
