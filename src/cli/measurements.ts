@@ -6,6 +6,7 @@ import type { PagePool } from "../pool.js"
 import type { MappedView } from "../view.js"
 import type { WalkEntry } from "../walk.js"
 import type { Place, Reader, ReadFile } from "./readers.js"
+import { scatter, somePages } from "./scattered.js"
 import type { Stopwatch, Timing } from "./stopwatch.js"
 
 /** Passes of one kind. */
@@ -299,35 +300,4 @@ export class Measurements {
 /** Bytes of a page of a file: of the last one, what is left. */
 function bytesAt({ file, position }: Place): number {
   return Math.min(PAGE_SIZE, file.size - position)
-}
-
-/** Numbers below a limit, each time the same ones. */
-function pseudorandom(): (limit: number) => number {
-  let state = 1
-  return (limit) => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0
-    return Math.floor((state / 2 ** 32) * limit)
-  }
-}
-
-/** At most `count` numbers of pages below `total`, in order and none twice. */
-function somePages(total: number, count: number): number[] {
-  const next = pseudorandom()
-  // Evenly spread with a random place in each part: no page twice, and no need to look for them.
-  const parts = Math.min(total, count)
-  const start = (part: number): number => Math.floor((part * total) / parts)
-  return Array.from({ length: parts }, (_, i) => start(i) + next(start(i + 1) - start(i)))
-}
-
-/** The same in no order. */
-function scatter<T>(items: readonly T[]): T[] {
-  const next = pseudorandom()
-  const scattered = [...items]
-  for (let i = scattered.length - 1; i > 0; i--) {
-    const other = next(i + 1)
-    const item = scattered[i] as T
-    scattered[i] = scattered[other] as T
-    scattered[other] = item
-  }
-  return scattered
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { readFileSync, writeFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { directory, file, symlink } from "../support/build-image.js"
@@ -55,6 +56,8 @@ const RANDOM_READS = 256
 
 const small = fixturePath("share-old-plain.erofs")
 const damaged = new URL("../fixtures/demo/aurora-damaged.erofs", import.meta.url).pathname
+
+const main = new URL("../../dist/cli/main.js", import.meta.url).pathname
 
 /** Measures so that nothing is cut off, however busy the machine; what is small is done long before. */
 async function bench(...argv: string[]): Promise<Results> {
@@ -153,6 +156,21 @@ describe("bench", () => {
     })
     const { code, stderr } = await cli(["bench", image, "/none"])
     expect([code, stderr]).toEqual([1, expect.stringContaining("'/none'")])
+  })
+
+  it("reads an inode once, whatever its names", async () => {
+    const twice = file("x".repeat(9000))
+    const { found, measurements } = await bench(
+      imageFile(directory({ a: twice, b: directory({ c: twice }) })),
+    )
+    expect(found).toMatchObject({ entries: 4, files: 2, bytes: 9000 })
+    for (const name of READINGS) expect(measurements[name]).toMatchObject({ count: 1, bytes: 9000 })
+  })
+
+  it.runIf(existsSync(main))("is in the built command", () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [main, "bench", "--seconds", "0", small])
+    expect([status, stderr.toString()]).toEqual([0, ""])
+    expect(stdout.toString()).toContain("files as views, first")
   })
 
   it("has few things to measure in an image without contents", async () => {
