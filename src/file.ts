@@ -9,7 +9,7 @@ import type { Inode } from "./format/inode.js"
 import { nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
 import { Mapping } from "./mapping.js"
-import { type Abortable, checkOptions, toPosition } from "./options.js"
+import { type Abortable, checkArray, checkOptions, toPosition } from "./options.js"
 import { PAGE_SIZE } from "./page.js"
 import { copyBytes, copyBytesSync, copyDirect, copyResident, visitDirectSync } from "./read.js"
 import { ReadAhead } from "./read-ahead.js"
@@ -121,7 +121,7 @@ export class OpenFile {
     if (!Number.isSafeInteger(bytes) || bytes < 0 || from + bytes > this.size) {
       throw new ErofsError(
         "EINVAL",
-        `bytes ${from} to ${from + bytes} are not in the file`,
+        `${bytes} bytes from ${from} on are not in the file of ${this.size}`,
         this.#where("map"),
       )
     }
@@ -299,7 +299,16 @@ export class OpenFile {
   }
 
   #clip(into: Uint8Array, position: number): number {
+    if (!(into instanceof Uint8Array)) this.#requireArray(into)
     return Math.max(0, Math.min(into.length, this.size - position))
+  }
+
+  #requireArray(into: Uint8Array): void {
+    try {
+      checkArray(into, "what is read into")
+    } catch (error) {
+      throw withDetails(error, this.#where("read"))
+    }
   }
 
   #where(syscall: string) {

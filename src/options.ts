@@ -16,8 +16,27 @@ export function checkOptions(options: object | undefined, allowed: readonly stri
   }
 }
 
+/** What a value is that is not what its type says, for messages. */
+function nameOfType(value: unknown): string {
+  return value === null ? "null" : typeof value
+}
+
+/**
+ * The bytes that something is read into or given as. Throws EINVAL for other kinds of memory, of which `length` counts no bytes:
+ * they would seem to be read.
+ */
+export function checkArray(value: Uint8Array, what: string): void {
+  if (value instanceof Uint8Array) return
+  // Those of other realms, such as frames and test environments, too.
+  if (ArrayBuffer.isView(value) && (value as Uint8Array).BYTES_PER_ELEMENT === 1) return
+  throw new ErofsError("EINVAL", `${what} is no Uint8Array`)
+}
+
 /** A byte position as a number. Throws EINVAL for what is none, EOVERFLOW beyond 2^53 - 1. */
 export function toPosition(value: number | bigint, what: string): number {
+  if (typeof value !== "number" && typeof value !== "bigint") {
+    throw new ErofsError("EINVAL", `${what} is no number but ${nameOfType(value)}`)
+  }
   const number = Number(value)
   if (typeof value === "bigint" && value > BigInt(Number.MAX_SAFE_INTEGER)) {
     throw new ErofsError("EOVERFLOW", `${what} ${value} is beyond 2^53`)

@@ -9,6 +9,7 @@ import { isDirectory, isSymlink } from "./format/mode.js"
 import { decodeName, encodeName } from "./format/names.js"
 import { type Nid, nidToBigInt } from "./format/nid.js"
 import type { Inodes, Node } from "./inodes.js"
+import { checkArray } from "./options.js"
 import { readBytes } from "./read.js"
 
 const SLASH = 0x2f
@@ -44,6 +45,7 @@ export class Paths {
    */
   *find(path: string | Uint8Array, follow: boolean): Operation<Found> {
     const bytes = typeof path === "string" ? encodeName(path) : path
+    checkArray(bytes, "a path that is no text")
     if (bytes.length === 0) throw new ErofsError("ENOENT", "path is empty")
     if (bytes.includes(0)) throw new ErofsError("EINVAL", "path contains a NUL byte")
     const todo = split(bytes).reverse()
@@ -140,7 +142,7 @@ export type Target = string | Uint8Array | { readonly nid: bigint; readonly path
 /** How messages and open files name a target: by its path, if it has one. */
 export function targetText(target: Target): string {
   if (typeof target === "string" || target instanceof Uint8Array) return pathText(target)
-  return target.path ?? `nid ${target.nid}`
+  return target?.path ?? `nid ${target?.nid}`
 }
 
 /** A path as text, for messages. */

@@ -5,7 +5,7 @@ import { dirname, resolve } from "node:path"
 import { ErofsError } from "../errors.js"
 import { encodeName } from "../format/names.js"
 import type { WalkEntry } from "../walk.js"
-import { codeOf } from "./exit.js"
+import { codeOf, UsageError } from "./exit.js"
 
 /** A directory of the target that this run made, or found to be a real directory. */
 export interface TargetDirectory {
@@ -35,6 +35,7 @@ export class TargetTree {
   readonly #made = new Set<string>()
 
   constructor(path: string, overwrites: boolean) {
+    if (path === "") throw new UsageError("TARGET is empty: . is the current directory")
     this.path = resolve(path)
     this.#overwrites = overwrites
   }

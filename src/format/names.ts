@@ -68,9 +68,10 @@ function sequenceText(bytes: Uint8Array, at: number, length: number): string {
 /**
  * The bytes of a name given as text, the inverse of {@link decodeName}.
  *
- * Throws EINVAL for a lone surrogate outside U+DC80 to U+DCFF: it stands for no byte.
+ * Throws EINVAL for a lone surrogate outside U+DC80 to U+DCFF, which stands for no byte, and for what is no text.
  */
 export function encodeName(text: string): Uint8Array {
+  if (typeof text !== "string") throw new ErofsError("EINVAL", "a name is no text")
   const bytes = new Uint8Array(text.length * 3)
   let length = 0
   for (let at = 0; at < text.length; at++) {

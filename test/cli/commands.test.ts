@@ -22,6 +22,7 @@ describe("usage", () => {
     [["ls", "--offset", "4X", "x"], "--offset takes a number of bytes, not '4X'"],
     [["ls", "--offset", "-1", lz4], "--offset takes a number of bytes, not '-1'"],
     [["ls", lz4, "--nid", "-1"], "--nid takes the number of an inode, not '-1'"],
+    [["extract", lz4, ""], "TARGET is empty"],
     [["extract", "--jobs", "-1", lz4, "x"], "--jobs takes a number"],
     [["tar", "-o", "--offset", lz4], "-o needs a value, and '--offset' may be an option"],
     [["tar", "--prefix", "-x", lz4], "one that begins with a dash is written --prefix=-x"],
