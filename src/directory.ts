@@ -4,7 +4,7 @@ import type { Content } from "./content.js"
 import { LAYOUT_FLAT } from "./content-description.js"
 import { type Need, type Operation, Together } from "./drive.js"
 import type { Engine } from "./engine.js"
-import { corrupted, isErofsError, withDetails } from "./errors.js"
+import { corrupted, type ErofsError, withDetails } from "./errors.js"
 import { fill } from "./fill.js"
 import { findDirent, firstName, type RawDirent, visitDirents } from "./format/dirent.js"
 import { compareNames, decodeNameAt } from "./format/names.js"
@@ -208,8 +208,9 @@ function parsed<A extends unknown[], T>(start: number, parse: (...args: A) => T,
   try {
     return parse(...args)
   } catch (error) {
-    if (isErofsError(error) && error.offset !== undefined) error.offset = start + Number(error.offset)
-    throw error
+    const damage = error as ErofsError
+    damage.offset = start + Number(damage.offset)
+    throw damage
   }
 }
 

@@ -119,11 +119,7 @@ export class OpenFile {
       throw new ErofsError("EINVAL", `position ${from} is no multiple of ${PAGE_SIZE}`, this.#where("map"))
     }
     if (!Number.isSafeInteger(bytes) || bytes < 0 || from + bytes > this.size) {
-      throw new ErofsError(
-        "EINVAL",
-        `${bytes} bytes from ${from} on are not in the file of ${this.size}`,
-        this.#where("map"),
-      )
+      throw new ErofsError("EINVAL", `${bytes} bytes from ${from} on are not in the file`, this.#where("map"))
     }
     const { inodes } = this.#filesystem
     const node = inodes.hold(this.#node)
@@ -299,16 +295,8 @@ export class OpenFile {
   }
 
   #clip(into: Uint8Array, position: number): number {
-    if (!(into instanceof Uint8Array)) this.#requireArray(into)
+    if (!(into instanceof Uint8Array)) checkArray(into, this.#where("read"))
     return Math.max(0, Math.min(into.length, this.size - position))
-  }
-
-  #requireArray(into: Uint8Array): void {
-    try {
-      checkArray(into, "what is read into")
-    } catch (error) {
-      throw withDetails(error, this.#where("read"))
-    }
   }
 
   #where(syscall: string) {

@@ -83,7 +83,7 @@ export class Image {
 
   /** Like {@link open}, at once. */
   openSync(target: Target, options?: FollowOptions): OpenFile {
-    if (!options && typeof target === "object" && target !== null && "nid" in target) {
+    if (!options && target !== null && typeof target === "object" && "nid" in target) {
       const file = this.#operations.openResident(target)
       if (file) return file
     }

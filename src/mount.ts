@@ -158,7 +158,8 @@ function areEqual(a: Uint8Array, b: Uint8Array): boolean {
 
 /** The primary device as metadata: one flat run of bytes. */
 function openDevice(engine: Engine, mount: number, devices: Devices): Content {
-  const { size } = devices.primary
+  // Plain JavaScript may give anything.
+  const size = devices.primary?.size
   if (!Number.isSafeInteger(size) || size < 0) throw new ErofsError("EINVAL", `source of ${size} bytes`)
   const space = engine.openSpace({
     tag: TAG_DEVICE,

@@ -11,7 +11,7 @@ import { decodeName, encodeName } from "./format/names.js"
 import { nidFromBigInt, nidToBigInt } from "./format/nid.js"
 import type { Node } from "./inodes.js"
 import { isLookaheadWorthwhile, Lookahead, MAX_DIRECTORIES } from "./lookahead.js"
-import { type Abortable, checkArray, checkOptions } from "./options.js"
+import { type Abortable, checkOptions } from "./options.js"
 import { PAGE_SIZE } from "./page.js"
 import { pathText, type Target, targetText } from "./paths.js"
 import { copyBytes, copyDirect } from "./read.js"
@@ -75,7 +75,7 @@ export class Operations {
     const known = this.#known(target)
     if (known) return known
     if (typeof target?.nid !== "bigint") {
-      throw new ErofsError("EINVAL", "the target is no path, and no { nid } with a bigint")
+      throw new ErofsError("EINVAL", "not a path")
     }
     const nid = nidFromBigInt(target.nid)
     return inodes.resident(nid) ?? (yield* inodes.get(nid))
@@ -255,7 +255,6 @@ export class Operations {
     checkOptions(options, FOLLOW)
     const node = yield* this.#find(target, options.followSymlinks ?? true)
     const bytes = typeof name === "string" ? encodeName(name) : name
-    checkArray(bytes, "the name of an attribute")
     const value = yield* this.#located(node, this.#filesystem.xattrs.get(node, bytes))
     if (!value) throw new ErofsError("ENODATA", `no attribute '${pathText(name)}'`)
     return value

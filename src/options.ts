@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { ErofsError } from "./errors.js"
+import { ErofsError, type ErrorDetails } from "./errors.js"
 
 /** Options of everything that can wait. */
 export interface Abortable {
@@ -16,28 +16,18 @@ export function checkOptions(options: object | undefined, allowed: readonly stri
   }
 }
 
-/** What a value is that is not what its type says, for messages. */
-function nameOfType(value: unknown): string {
-  return value === null ? "null" : typeof value
-}
-
 /**
- * The bytes that something is read into or given as. Throws EINVAL for other kinds of memory, of which `length` counts no bytes:
- * they would seem to be read.
+ * Throws EINVAL for memory that is no array of bytes: what counts other elements, or none, would seem to be read. Arrays of other
+ * realms, such as frames and test environments, are fine.
  */
-export function checkArray(value: Uint8Array, what: string): void {
-  if (value instanceof Uint8Array) return
-  // Those of other realms, such as frames and test environments, too.
-  if (ArrayBuffer.isView(value) && (value as Uint8Array).BYTES_PER_ELEMENT === 1) return
-  throw new ErofsError("EINVAL", `${what} is no Uint8Array`)
+export function checkArray(value: Uint8Array, details?: ErrorDetails): void {
+  if (value?.BYTES_PER_ELEMENT === 1) return
+  throw new ErofsError("EINVAL", "not a Uint8Array", details)
 }
 
 /** A byte position as a number. Throws EINVAL for what is none, EOVERFLOW beyond 2^53 - 1. */
 export function toPosition(value: number | bigint, what: string): number {
-  if (typeof value !== "number" && typeof value !== "bigint") {
-    throw new ErofsError("EINVAL", `${what} is no number but ${nameOfType(value)}`)
-  }
-  const number = Number(value)
+  const number = typeof value === "bigint" ? Number(value) : value
   if (typeof value === "bigint" && value > BigInt(Number.MAX_SAFE_INTEGER)) {
     throw new ErofsError("EOVERFLOW", `${what} ${value} is beyond 2^53`)
   }

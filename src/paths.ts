@@ -45,7 +45,7 @@ export class Paths {
    */
   *find(path: string | Uint8Array, follow: boolean): Operation<Found> {
     const bytes = typeof path === "string" ? encodeName(path) : path
-    checkArray(bytes, "a path that is no text")
+    checkArray(bytes)
     if (bytes.length === 0) throw new ErofsError("ENOENT", "path is empty")
     if (bytes.includes(0)) throw new ErofsError("EINVAL", "path contains a NUL byte")
     const todo = split(bytes).reverse()
