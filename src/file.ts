@@ -119,7 +119,11 @@ export class OpenFile {
       throw new ErofsError("EINVAL", `position ${from} is no multiple of ${PAGE_SIZE}`, this.#where("map"))
     }
     if (!Number.isSafeInteger(bytes) || bytes < 0 || from + bytes > this.size) {
-      throw new ErofsError("EINVAL", `${bytes} bytes from ${from} on are not in the file`, this.#where("map"))
+      throw new ErofsError(
+        "EINVAL",
+        `bytes ${from} to ${from} + ${bytes} are not in the file`,
+        this.#where("map"),
+      )
     }
     const { inodes } = this.#filesystem
     const node = inodes.hold(this.#node)

@@ -120,7 +120,7 @@ export class PagePool {
    */
   static async attach(handle: PoolHandle): Promise<PagePool> {
     if (!handle?.memory) {
-      throw new ErofsError("EINVAL", "not a handle")
+      throw new ErofsError("EINVAL", "not a pool")
     }
     // First of all: from then on the other side notices when this worker ends.
     const leave = await enter(handle.port)

@@ -71,7 +71,7 @@ function sequenceText(bytes: Uint8Array, at: number, length: number): string {
  * Throws EINVAL for a lone surrogate outside U+DC80 to U+DCFF, which stands for no byte, and for what is no text.
  */
 export function encodeName(text: string): Uint8Array {
-  if (typeof text !== "string") throw new ErofsError("EINVAL", "not a name")
+  if (typeof text !== "string") throw new ErofsError("EINVAL", "not a path")
   const bytes = new Uint8Array(text.length * 3)
   let length = 0
   for (let at = 0; at < text.length; at++) {
