@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The command line: what commands are, their options, and what the user gave. */
+import { isUtf8 } from "node:buffer"
+import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { UsageError } from "./exit.js"
 import type { Io, Printer } from "./print.js"
@@ -173,6 +175,24 @@ function parseBytes(text: string, name: string): number {
   const bytes = Number(digits ?? Number.NaN) * 2 ** (UNITS.get(suffix.toLowerCase()) ?? 0)
   if (!Number.isSafeInteger(bytes)) throw new UsageError(`--${name} takes a number of bytes, not '${text}'`)
   return bytes
+}
+
+/**
+ * Throws {@link UsageError} if an argument is not UTF-8: Node puts U+FFFD in the place of such bytes, so that it would be another
+ * file that is read or written. Only Linux tells.
+ */
+export function requireFaithful(argv: readonly string[]): void {
+  if (!argv.some((arg) => arg.includes("\ufffd"))) return
+  let given: Buffer
+  try {
+    given = readFileSync("/proc/self/cmdline")
+  } catch {
+    return
+  }
+  if (isUtf8(given)) return
+  throw new UsageError(
+    "an argument is not UTF-8, which Node.js does not pass on; inodes can be named by --nid",
+  )
 }
 
 /**

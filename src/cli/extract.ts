@@ -31,6 +31,8 @@ export const extract: Command = {
     "microsecond. Without the owner a file keeps no setuid and setgid bits. Sockets are left out. Owners and",
     "attributes that the user may not set are warnings; the exit code is 1 if an entry or the content of a",
     "file could not be written.",
+    "",
+    "A signal ends it at once: files that were being written then are cut short. Extract anew, with --overwrite.",
   ],
   words: { min: 2, max: 2 },
   async run({ args, io, report }: Call): Promise<number> {

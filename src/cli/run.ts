@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from "node:fs"
-import { Arguments, type Call, COMMON_OPTIONS, type Command, helpOf } from "./arguments.js"
+import { Arguments, type Call, COMMON_OPTIONS, type Command, helpOf, requireFaithful } from "./arguments.js"
 import { DONE, FAILED, isBrokenPipe, OutputError, USAGE, UsageError } from "./exit.js"
 import { type Io, type Output, Printer } from "./print.js"
 import { Reporter } from "./report.js"
@@ -73,6 +73,7 @@ async function failed(error: unknown, out: Printer, report: Reporter): Promise<n
 
 async function runCommand(command: Command, argv: string[], rest: Omit<Call, "args">): Promise<number> {
   const { out } = rest
+  requireFaithful(argv)
   const args = new Arguments([...command.options, ...COMMON_OPTIONS], argv)
   if (args.has("help")) {
     out.text(helpOf(command))

@@ -2,10 +2,12 @@
 /** The command line as a process of its own, as it is installed. */
 import { execFileSync, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout } from "node:timers/promises"
 import { describe, expect, it, vi } from "vitest"
 import { directory, file } from "../support/build-image.js"
-import { fixturePath, imageFile } from "../support/cli.js"
+import { fixturePath, imageFile, scratch } from "../support/cli.js"
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -41,6 +43,27 @@ describe.skipIf(!isBuilt)("the built command (needs npm run build)", () => {
     const image = imageFile(directory({ big: file(content) }))
     const piped = execFileSync(process.execPath, [main, "cat", image, "/big"], { maxBuffer: 1 << 26 })
     expect(Buffer.compare(piped, content)).toBe(0)
+  })
+
+  it("is ended by a signal, and leaves no half archive", async () => {
+    const content = new Uint8Array(64 << 20).fill(7)
+    const image = imageFile(directory({ big: file(content) }))
+    const archive = join(scratch(), "archive.tar")
+    const child = spawn(process.execPath, [main, "tar", "-o", archive, image], { stdio: "ignore" })
+    const ended = once(child, "exit")
+    while (!existsSync(archive) || statSync(archive).size === 0) await setTimeout(1)
+    child.kill("SIGINT")
+    expect(await ended).toEqual([null, "SIGINT"])
+    expect(existsSync(archive)).toBe(false)
+  })
+
+  it.runIf(process.platform === "linux")("refuses arguments that Node passes on changed", () => {
+    const command = [process.execPath, main, "extract", fixturePath("small-b512.erofs")].join("' '")
+    const target = join(scratch(), "x")
+    const { status, stderr } = spawnSync("sh", ["-c", `'${command}' "${target}$(printf '\\377')"`])
+    expect([status, stderr.toString()]).toEqual([2, expect.stringContaining("an argument is not UTF-8")])
+    expect(existsSync(target)).toBe(false)
+    expect(start("ls", fixturePath("small-b512.erofs"), "/\ufffd").status).toBe(1)
   })
 
   it.each([["-lR"], ["-lR", "--json"]])(
