@@ -188,7 +188,8 @@ export class Crew<Settings, Jobs, Result> {
   /** Lets all threads into the pool, to mount the image there. */
   enter({ image, pool, file }: Ground, settings: Settings): void {
     for (const member of this.#members) {
-      const start: WorkerStart<Settings> = { pool: pool.share(), mount: image.share(), file, settings }
+      const same = { ...file, identity: image.primary.identity }
+      const start: WorkerStart<Settings> = { pool: pool.share(), mount: image.share(), file: same, settings }
       member.enter(start)
     }
   }

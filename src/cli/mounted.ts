@@ -52,6 +52,8 @@ export interface ImageFile {
   ignoresChecksum: boolean
   /** How it is asked for where it is no file. */
   access: Access
+  /** Which version it must be, if others have it mounted already and its source tells. */
+  identity?: string | undefined
 }
 
 async function openImage(args: Arguments, pool: PagePool, fingerprint: string | undefined): Promise<Image> {
@@ -88,7 +90,7 @@ export function entriesOf(
 /** Mounts an image into a pool. Errors say what to do where that is known. */
 export async function mountFile(
   pool: PagePool,
-  { path, devices, offset, ignoresChecksum, access }: ImageFile,
+  { path, devices, offset, ignoresChecksum, access, identity }: ImageFile,
   options: MountOptions = {},
 ): Promise<Image> {
   const sources: Source[] = []
@@ -99,7 +101,12 @@ export async function mountFile(
       const reason = `offset ${offset} lies beyond the ${primary.size} bytes of the file`
       throw new ErofsError("EINVAL", reason, { syscall: "mount", path })
     }
-    return await pool.mount(offset === 0 ? primary : offsetSource(primary, offset), {
+    const source = offset === 0 ? primary : offsetSource(primary, offset)
+    // Pages of both versions would be taken for those of the same files.
+    if (identity !== undefined && source.identity !== identity) {
+      throw new ErofsError("ESTALE", "the image has changed meanwhile", { syscall: "mount", path })
+    }
+    return await pool.mount(source, {
       devices: further,
       ignoreChecksum: ignoresChecksum,
       ...options,

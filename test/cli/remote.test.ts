@@ -7,6 +7,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { parseHeaders } from "../../src/cli/access.js"
+import { mountFile } from "../../src/cli/mounted.js"
+import { PagePool } from "../../src/index.js"
 import { type CliResult, cli, describeTree, fixturePath, output, scratch } from "../support/cli.js"
 import { readFixture } from "../support/flat-image.js"
 import { listWithGnuTar } from "../support/gnu-tar.js"
@@ -287,6 +289,26 @@ describe("extract", () => {
     const changed = await cli(["extract", server.url, join(scratch(), "x")])
     expect(changed.code).toBe(1)
     expect(changed.stderr).toContain("ESTALE")
+  })
+
+  it("fails in a thread that would mount another version than the first", async () => {
+    const server = await HttpServer.start(readFixture(NAME))
+    const file = {
+      path: server.url,
+      devices: [],
+      offset: 0,
+      ignoresChecksum: false,
+      access: { headers: [], cache: undefined },
+    }
+    const pool = await PagePool.create({ bytes: 1 << 20 })
+    const first = await mountFile(pool, file)
+    const { identity } = first.primary
+    const same = await mountFile(pool, { ...file, identity }, { image: first.share() })
+    await same.close()
+    server.headers = { etag: '"v2"' }
+    const changed = mountFile(pool, { ...file, identity }, { image: first.share() })
+    await expect(changed).rejects.toMatchObject({ code: "ESTALE", path: server.url })
+    expect(pool.images).toEqual([first])
   })
 
   it("uses what --cache keeps", async () => {
