@@ -11,6 +11,8 @@
  *
  * Records of 4 and 8 bytes describe extents of one size; the others are sorted by logical start.
  */
+
+import { PAGE_SIZE } from "../bits"
 import {
   EXTENT_INTERLACED,
   EXTENT_PARTIAL,
@@ -114,17 +116,25 @@ function startOf(slot: Slot, index: u64): u64 {
   return start
 }
 
+/** Where the record of byte `at` is, if all extents are equally long. */
+function guessRecord(slot: Slot, at: u64): u64 {
+  const count = slot.extentCount
+  return min<u64>((((at as f64) / (slot.size as f64)) * (count as f64)) as u64, count - 1)
+}
+
 /**
  * Records of 16 and 32 bytes: search for the last one that begins at or before `at`. Extents are about equally long, so it
  * begins where the record would be if they were, goes on from there in growing steps until it has passed it, and ends as
- * a binary search: few pages of a table are touched, each of which may be a request.
+ * a binary search: few pages of a table are touched, each of which may be a request. In a table of one page it is a binary
+ * search at once.
  */
 function mapSorted(slot: Slot, at: u64, extent: Extent): i32 {
   const count = slot.extentCount
   let low: u64 = 0
   let high = count
-  let middle = min<u64>((((at as f64) / (slot.size as f64)) * (count as f64)) as u64, max<u64>(count, 1) - 1)
-  let step = FIRST_STEP
+  const isLong = count * slot.recordSize > PAGE_SIZE
+  let middle = isLong ? guessRecord(slot, at) : count >> 1
+  let step = isLong ? FIRST_STEP : count
   while (low < high) {
     const start = startOf(slot, middle)
     if (start == u64.MAX_VALUE) return slot.answer
