@@ -14,7 +14,7 @@ mkdirSync(files, { recursive: true })
 for (const variant of ["shared", "plain"]) {
   const name = `core.${variant}.wasm`
   const built = new URL(`build/${name}`, root)
-  const deflated = await zopfli.deflateAsync(readFileSync(built), { numiterations: 15 })
+  const deflated = await zopfli.deflateAsync(readFileSync(built), { numiterations: 50 })
   const base64 = Buffer.from(deflated).toString("base64")
   writeFileSync(
     new URL(`${variant}.ts`, generated),

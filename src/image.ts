@@ -22,8 +22,9 @@ import { type Abortable, checkOptions } from "./options.js"
 import type { Target } from "./paths.js"
 import type { Source } from "./source/source.js"
 import type { BigIntStats, Dirent, StatFs, Stats } from "./stats.js"
+import { tarWriterAtOnce } from "./tar/load.js"
 import type { TarOptions } from "./tar/options.js"
-import { tarPieces, tarStream } from "./tar/stream.js"
+import { tarStream } from "./tar/stream.js"
 import { Walk, type WalkEntry, type WalkOptions } from "./walk.js"
 
 export type {
@@ -307,11 +308,11 @@ export class Image {
    * Like {@link tar}, at once and piece by piece. Each piece is memory of its own. Throws ENOTSUP in pages
    * made with a bundler unless {@link loadTar} has loaded what writes archives.
    */
-  tarSync(
+  *tarSync(
     path: string | Uint8Array = "/",
     options: Omit<TarOptions, "signal"> = {},
   ): Generator<Uint8Array<ArrayBuffer>, void, void> {
-    return tarPieces(this.#filesystem, path, options)
+    yield* tarWriterAtOnce().pieces(this.#filesystem, path, options)
   }
 
   /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/** An archive as a stream, and piece by piece. */
+/** An archive as a stream. */
 import type { Filesystem } from "../filesystem.js"
-import { tarWriter, tarWriterAtOnce } from "./load.js"
+import { tarWriter } from "./load.js"
 import { checkTarOptions, type TarOptions } from "./options.js"
 import type { TarWriter } from "./writer.js"
 
@@ -67,26 +67,6 @@ export function tarStream(
     },
     { highWaterMark: 0 },
   )
-}
-
-/** The pieces of an archive, each in memory of its own. The writer must have been loaded. */
-export function* tarPieces(
-  filesystem: Filesystem,
-  path: string | Uint8Array,
-  options: Omit<TarOptions, "signal">,
-): Generator<Uint8Array<ArrayBuffer>, void, void> {
-  checkTarOptions(options)
-  const writer = new (tarWriterAtOnce())(filesystem, path, options)
-  try {
-    for (;;) {
-      const piece = new Uint8Array(PIECE)
-      const count = filesystem.runSync("tar", path, writer.read(piece))
-      if (count === 0) return
-      yield piece.subarray(0, count)
-    }
-  } finally {
-    writer.close()
-  }
 }
 
 /** The bytes of a view of any kind. */

@@ -11,7 +11,7 @@ import type { NamedXattr } from "../xattrs.js"
 import { MemberContent } from "./content.js"
 import * as header from "./header.js"
 import { encodeMember, paddingOf, type TarMember } from "./member.js"
-import { prefixOf, type TarOptions, type TarProgress } from "./options.js"
+import { checkTarOptions, prefixOf, type TarOptions, type TarProgress } from "./options.js"
 import { Upcoming } from "./upcoming.js"
 
 /** What members are by the type of their inode; a socket can be none. */
@@ -25,6 +25,8 @@ const TYPES = new Map([
 ])
 const PERMISSIONS = 0o7777
 const NANOSECONDS = 1_000_000_000n
+/** Bytes of one piece. */
+const PIECE = 256 << 10
 const EMPTY = new Uint8Array(0)
 const NO_DEVICE = { major: 0, minor: 0 }
 /** Zero blocks at the end of an archive. */
@@ -50,6 +52,26 @@ export class TarWriter {
   #isClosed = false
   /** Told when the read that is under way has ended. */
   readonly #onReadEnd: (() => void)[] = []
+
+  /** The pieces of an archive, each in memory of its own. */
+  static *pieces(
+    filesystem: Filesystem,
+    path: string | Uint8Array,
+    options: Omit<TarOptions, "signal">,
+  ): Generator<Uint8Array<ArrayBuffer>, void, void> {
+    checkTarOptions(options)
+    const writer = new TarWriter(filesystem, path, options)
+    try {
+      for (;;) {
+        const piece = new Uint8Array(PIECE)
+        const count = filesystem.runSync("tar", path, writer.read(piece))
+        if (count === 0) return
+        yield piece.subarray(0, count)
+      }
+    } finally {
+      writer.close()
+    }
+  }
 
   /** The options have been checked. */
   constructor(filesystem: Filesystem, path: string | Uint8Array, options: TarOptions) {
