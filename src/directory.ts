@@ -4,7 +4,7 @@ import type { Content } from "./content.js"
 import { LAYOUT_FLAT } from "./content-description.js"
 import { type Need, type Operation, Together } from "./drive.js"
 import type { Engine } from "./engine.js"
-import { corrupted, type ErofsError, withDetails } from "./errors.js"
+import { corrupted, isErofsError, withDetails } from "./errors.js"
 import { fill } from "./fill.js"
 import { findDirent, firstName, type RawDirent, visitDirents } from "./format/dirent.js"
 import { compareNames, decodeNameAt } from "./format/names.js"
@@ -203,14 +203,16 @@ function located(error: unknown, { inode }: Node): unknown {
   return withDetails(error, { nid: nidToBigInt(inode.nid) })
 }
 
-/** What a parser makes of the block at byte `start` of a directory. Its errors say where in the block: they shall say where in the directory. */
+/**
+ * What a parser makes of the block at byte `start` of a directory. Its errors say where in the block: they shall say where in
+ * the directory.
+ */
 function parsed<A extends unknown[], T>(start: number, parse: (...args: A) => T, ...args: A): T {
   try {
     return parse(...args)
   } catch (error) {
-    const damage = error as ErofsError
-    damage.offset = start + Number(damage.offset)
-    throw damage
+    if (isErofsError(error)) error.offset = start + Number(error.offset ?? 0)
+    throw error
   }
 }
 

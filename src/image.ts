@@ -296,9 +296,9 @@ export class Image {
    *
    * Members are named as seen from `path`, which is itself `./`; a path of something else than a directory becomes one
    * member. Each directory is followed by all that is in it, in the order of the names' bytes: the same image always
-   * gives the same archive. Kept are modes, owners by number, times to the nanosecond, links, devices, FIFOs, extended attributes (`SCHILY.xattr.*`)
-   * and names that are not UTF-8; holes become zeros, and sockets are left out. What cannot be read fails the stream,
-   * unless `onError` says otherwise.
+   * gives the same archive. Kept are modes, owners by number, times to the nanosecond, links, devices, FIFOs, extended
+   * attributes (`SCHILY.xattr.*`) and names that are not UTF-8; holes become zeros, and sockets are left out. What
+   * cannot be read fails the stream, unless `onError` says otherwise.
    */
   tar(path: string | Uint8Array = "/", options: TarOptions = {}): ReadableStream<Uint8Array<ArrayBuffer>> {
     return tarStream(this.#filesystem, path, options)

@@ -12,7 +12,7 @@ import { DONE, FAILED, reasonOf, UsageError } from "./exit.js"
 import { sha256OfFingerprint } from "./facts.js"
 import { layerDamage } from "./layer.js"
 import { entriesOf, imageFileOf, isLocal, withImage } from "./mounted.js"
-import { counted, escapeControls, type Json, toJson } from "./print.js"
+import { counted, countedKinds, escapeControls, type Json, toJson } from "./print.js"
 import { Progress } from "./progress.js"
 import { unpackError } from "./transport.js"
 
@@ -240,14 +240,7 @@ class Checker {
       out.line(toJson({ ...counts, damages: this.#damages }, 2))
       return
     }
-    const read = [
-      counted(files, "file"),
-      counted(directories, "directory", "directories"),
-      counted(symlinks, "symlink"),
-      counted(others, "other"),
-      counted(bytes, "byte"),
-      ...(isDigest ? [counted(digests, "digest")] : []),
-    ]
+    const read = [...countedKinds(this.#counts), ...(isDigest ? [counted(digests, "digest")] : [])]
     out.line(`${read.join(", ")}: ${counted(damages, "damage")}`)
   }
 }

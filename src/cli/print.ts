@@ -150,3 +150,23 @@ function quote(text: string): string {
 export function counted(count: number | bigint, one: string, many = `${one}s`): string {
   return `${count} ${Number(count) === 1 ? one : many}`
 }
+
+/** Entries by their kinds, and bytes of files. */
+export interface Counts {
+  files: number
+  directories: number
+  symlinks: number
+  others: number
+  bytes: number | bigint
+}
+
+/** How many there are of each kind, and bytes. */
+export function countedKinds({ files, directories, symlinks, others, bytes }: Counts): string[] {
+  return [
+    counted(files, "file"),
+    counted(directories, "directory", "directories"),
+    counted(symlinks, "symlink"),
+    counted(others, "other"),
+    counted(bytes, "byte"),
+  ]
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What `bench` prints for people. */
 import type { Measured, Measurement, Results } from "./measurements.js"
-import { counted } from "./print.js"
+import { counted, countedKinds } from "./print.js"
 
 type Name = keyof Measured
 
@@ -22,18 +22,10 @@ const TITLES: Record<Name, string> = {
 /** The table, in lines. MB are 10^6 bytes. */
 export function linesOf(results: Results): string[] {
   const { image, path, machine, pool, mode, found, measurements } = results
-  const { entries, files, directories, symlinks, others, bytes } = found
   const kind = `${pool.shared ? "shared" : "plain"} memory, read ${mode === "sync" ? "at once" : "asynchronously"}`
-  const kinds = [
-    counted(files, "file"),
-    counted(directories, "directory", "directories"),
-    counted(symlinks, "symlink"),
-    counted(others, "other"),
-    counted(bytes, "byte"),
-  ]
   const lines = [
-    `${path === "/" ? image : `${image} ${path}`}: ${counted(entries, "entry", "entries")}`,
-    kinds.join(", "),
+    `${path === "/" ? image : `${image} ${path}`}: ${counted(found.entries, "entry", "entries")}`,
+    countedKinds(found).join(", "),
     [machine.runtime, ...(machine.processor === null ? [] : [machine.processor.trim()])].join(", "),
     `Pool of ${pool.bytes / 2 ** 20} MiB in ${kind}`,
     "",
